@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a CPU runs next: a task of the cell furthest behind, a task of the
+ * CPU's own queue, or the one it was running.
+ *
+ * The three compete by cell vtime. In the CPU's own queue tasks are ordered by
+ * the vtime their cell had when they were enqueued, so its head has a key of
+ * the same kind; and the task that was running is in no queue while dispatch
+ * runs, so it is weighed here (left out, two cells with one task each would
+ * alternate, whatever their weights).
+ */
+#ifndef OCIHOOK_DISPATCH_BPF_H
+#define OCIHOOK_DISPATCH_BPF_H
+
+#include "maps.bpf.h"
+#include "active.bpf.h"
+#include "affinity.bpf.h"
+#include "hotplug.bpf.h"
+#include "share.bpf.h"
+
+/* The choice so far: `slot` is -1 while there is none. */
+struct pick {
+	u64 vtime;
+	s32 slot;
+	bool stalled;
+};
+
+/* The vtime of the first task in a queue; false where it is empty. */
+static __always_inline bool head_vtime(u64 dsq_id, u64 *vtime)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	bool found = false;
+
+	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (p) {
+			*vtime = p->scx.dsq_vtime;
+			found = true;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return found;
+}
+
+/* Weigh one cell against the choice so far; the longest stalled goes first. */
+static __always_inline void weigh_cell(struct pick *pick, u32 slot, s32 cpu,
+				       u64 now)
+{
+	struct cell *c = cell_at(slot);
+	bool stalled;
+	u64 key;
+
+	if (!c || !cell_may_use(c, cpu) ||
+	    scx_bpf_dsq_nr_queued(CELL_DSQ(slot)) <= 0)
+		return;
+	key = READ_ONCE(c->served_ns);
+	stalled = !time_before(now, key + STALL_NS);
+	if (pick->stalled && !stalled)
+		return;
+	if (!stalled)
+		key = READ_ONCE(c->vtime);
+	if (pick->slot >= 0 && pick->stalled == stalled &&
+	    !time_before(key, pick->vtime))
+		return;
+	pick->slot = slot;
+	pick->vtime = key;
+	pick->stalled = stalled;
+}
+
+/* The best cell with waiting tasks that may use `cpu`. */
+static __always_inline void pick_cell(struct pick *pick, s32 cpu, u64 now)
+{
+	int word, bit;
+
+	pick->slot = -1;
+	pick->stalled = false;
+	bpf_for(word, 0, CELL_WORDS) {
+		u64 left = READ_ONCE(active_cells[word % CELL_WORDS]);
+
+		bpf_for(bit, 0, 64) {
+			if (!(left >> bit))
+				break;
+			if (left >> bit & 1)
+				weigh_cell(pick, word * 64 + bit, cpu, now);
+		}
+	}
+}
+
+/* Take whatever may run here, in any order: an idle CPU helps nobody. */
+static __always_inline bool take_any(s32 cpu)
+{
+	int word, bit;
+
+	bpf_for(word, 0, CELL_WORDS) {
+		u64 left = READ_ONCE(active_cells[word % CELL_WORDS]);
+
+		bpf_for(bit, 0, 64) {
+			u32 slot = word * 64 + bit;
+			struct cell *c;
+
+			if (!(left >> bit))
+				break;
+			c = left >> bit & 1 ? cell_at(slot) : NULL;
+			if (c && cell_may_use(c, cpu) &&
+			    scx_bpf_dsq_move_to_local(CELL_DSQ(slot)))
+				return true;
+		}
+	}
+	return scx_bpf_dsq_move_to_local(CPU_DSQ(cpu));
+}
+
+/* Whether the CPU's own queue goes first, whatever its head's vtime. */
+static __always_inline bool narrow_turn(struct cpu_ctx *here, u64 now)
+{
+	return ++here->nr_dispatches % NARROW_EVERY == 0 ||
+	       !time_before(now, here->narrow_served_ns + STALL_NS);
+}
+
+/*
+ * Whether the task that was running goes on. Within its own cell it gives way
+ * to a task that is further behind.
+ */
+static __always_inline bool keeps_running(struct task_ctx *tctx,
+					  const struct pick *pick)
+{
+	struct cell *c = cell_at(tctx->cell);
+	u64 head;
+
+	if (!c || READ_ONCE(c->state) != CELL_LIVE ||
+	    READ_ONCE(config_seq) != tctx->seq)
+		return false;
+	if (pick->slot < 0)
+		return true;
+	if (pick->stalled)
+		return false;
+	if (pick->slot != tctx->cell)
+		return time_before(READ_ONCE(c->vtime), pick->vtime);
+	return head_vtime(CELL_DSQ(tctx->cell), &head) &&
+	       time_before(tctx->vtime, head);
+}
+
+static __always_inline void renew_slice(struct task_struct *p,
+					struct task_ctx *tctx, u64 now)
+{
+	if (scx_bpf_task_set_slice)
+		scx_bpf_task_set_slice(p, SLICE_NS);
+	else
+		p->scx.slice = SLICE_NS;
+	prepay(tctx, now);
+}
+
+static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
+{
+	struct cpu_ctx *here = cpu_at(cpu);
+	struct task_ctx *prev_ctx = NULL;
+	u64 now = scx_bpf_now(), narrow_vtime;
+	struct pick pick;
+	bool narrow;
+
+	if (!here || take_orphan())
+		return;
+	pick_cell(&pick, cpu, now);
+	narrow = head_vtime(CPU_DSQ(cpu), &narrow_vtime);
+	if (!narrow)
+		here->narrow_served_ns = now;
+
+	if (prev && prev->scx.flags & SCX_TASK_QUEUED)
+		prev_ctx = task_ctx(prev);
+	if (prev_ctx)
+		settle(prev, prev_ctx, now);
+
+	if (narrow && narrow_turn(here, now) &&
+	    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
+		here->narrow_served_ns = now;
+		return;
+	}
+	if (narrow && !pick.stalled &&
+	    (pick.slot < 0 || time_before(narrow_vtime, pick.vtime))) {
+		struct cell *c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
+
+		if ((!c || !time_before(READ_ONCE(c->vtime), narrow_vtime)) &&
+		    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
+			here->narrow_served_ns = now;
+			return;
+		}
+	}
+	if (prev_ctx && keeps_running(prev_ctx, &pick)) {
+		renew_slice(prev, prev_ctx, now);
+		return;
+	}
+	if (pick.slot >= 0 && scx_bpf_dsq_move_to_local(CELL_DSQ(pick.slot)))
+		return;
+	/* The head was taken by another CPU, or may not run on this one. */
+	if (!take_any(cpu) && prev_ctx)
+		renew_slice(prev, prev_ctx, now);
+}
+
+#endif /* OCIHOOK_DISPATCH_BPF_H */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * CPUs that come and go.
+ *
+ * The kernel ends a scheduler without cpu_online and cpu_offline ops whenever
+ * a CPU changes, and nobody would be there to start it again.
+ *
+ * A CPU that goes leaves its own queue behind. Tasks bound to it alone are
+ * given a new affinity by the kernel, and with it a new queue; but one that may
+ * also run elsewhere keeps its affinity, and would wait for the CPU to return.
+ * So the other CPUs serve the queues of those that are gone, before their own.
+ */
+#ifndef OCIHOOK_HOTPLUG_BPF_H
+#define OCIHOOK_HOTPLUG_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline void note_online(s32 cpu)
+{
+	struct cpu_ctx *ctx = cpu_at(cpu);
+
+	if (ctx && ctx->offline) {
+		ctx->offline = false;
+		__sync_fetch_and_sub(&nr_offline, 1);
+	}
+	/* Every task compares its affinity with the CPUs that there are. */
+	bump_config_seq();
+}
+
+static __always_inline void note_offline(s32 cpu)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	struct cpu_ctx *ctx = cpu_at(cpu);
+	int other;
+
+	if (ctx && !ctx->offline) {
+		ctx->offline = true;
+		__sync_fetch_and_add(&nr_offline, 1);
+	}
+	bump_config_seq();
+	bpf_for(other, 0, MAX_CPUS) {
+		if (other >= nr_cpus)
+			break;
+		if (other != cpu)
+			scx_bpf_kick_cpu(other, SCX_KICK_IDLE);
+	}
+}
+
+/* Take a task that may run here from the queue of a CPU that is gone. */
+static __always_inline bool take_orphan(void)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	bool taken = false;
+	int cpu;
+
+	if (!READ_ONCE(nr_offline))
+		return false;
+	bpf_for(cpu, 0, MAX_CPUS) {
+		struct cpu_ctx *ctx;
+
+		if (cpu >= nr_cpus)
+			break;
+		ctx = cpu_at(cpu);
+		if (ctx && ctx->offline &&
+		    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
+			taken = true;
+			break;
+		}
+	}
+	return taken;
+}
+
+#endif /* OCIHOOK_HOTPLUG_BPF_H */

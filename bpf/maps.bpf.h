@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the scheduler remembers: maps, and the globals that every CPU reads. */
+#ifndef OCIHOOK_MAPS_BPF_H
+#define OCIHOOK_MAPS_BPF_H
+
+#include "scx.bpf.h"
+#include "abi.h"
+
+enum {
+	NSEC_PER_MSEC = 1000 * 1000,
+	NSEC_PER_SEC = 1000 * NSEC_PER_MSEC,
+
+	/* How long a task runs before others are asked. */
+	SLICE_NS = 5 * NSEC_PER_MSEC,
+	/*
+	 * A queue that nobody served for so long goes first, whatever its
+	 * vtime: the watchdog ejects a scheduler in which a task waits 30 s,
+	 * and an unforeseen imbalance must cost share, not the machine.
+	 */
+	STALL_NS = NSEC_PER_SEC,
+	/* A registration takes microseconds; a claim so old has no owner. */
+	CLAIM_NS = 5ULL * NSEC_PER_SEC,
+	/* One dispatch in so many goes to the CPU's own queue first. */
+	NARROW_EVERY = 8,
+
+	HOST_CELL = 0,
+	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
+	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
+	/* Deeper cgroups than the kernel's own verifier examples walk. */
+	MAX_CGROUP_DEPTH = 32,
+};
+
+/* Queue ids: a cell's, and a CPU's for tasks of narrower affinity. */
+#define CELL_DSQ(slot) (0x1000000ULL + (slot))
+#define CPU_DSQ(cpu) (0x2000000ULL + (cpu))
+
+/*
+ * Where a cgroup's cell is: the slot in the lower half, its generation in the
+ * upper, so that both are exchanged at once. A hint: whoever reads it compares
+ * the generation with the slot's.
+ */
+struct cgroup_cell {
+	u64 ref;
+};
+
+/* What the scheduler knows of a task. */
+struct task_ctx {
+	/* The cache key of `cell`: the task's cgroup, and `config_seq`. */
+	u64 cgid;
+	u64 seq;
+	u32 cell;
+	u32 generation;
+	/* Virtual time inside the cell. */
+	u64 vtime;
+	/* While on a CPU: since when, and what the cell was charged for it. */
+	u64 started_ns;
+	u64 prepaid;
+	/* The cell whose nr_runnable counts this task, where `counted`. */
+	u32 counted_cell;
+	bool counted;
+	/* Affinity narrower than the cell: goes through a CPU's own queue. */
+	bool narrow;
+};
+
+/* What a slot has in the kernel. */
+struct cell_objects {
+	struct bpf_cpumask __kptr *allowed;
+	/* Whether its queue exists; queues die with each detach. */
+	u32 has_dsq;
+};
+
+struct cpu_ctx {
+	/* The latest cell vtime that began on this CPU. */
+	u64 clock;
+	u64 narrow_served_ns;
+	u32 nr_dispatches;
+	bool offline;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OCIHOOK_MAX_CELLS);
+	__type(key, u32);
+	__type(value, struct cell);
+} cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OCIHOOK_MAX_CELLS);
+	__type(key, u32);
+	__type(value, struct cell_stats);
+} cell_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scheduler_record);
+} scheduler SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OCIHOOK_MAX_CELLS);
+	__type(key, u32);
+	__type(value, struct cell_objects);
+} cell_objects SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_CPUS);
+	__type(key, u32);
+	__type(value, struct cpu_ctx);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGRP_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct cgroup_cell);
+} cgroup_cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_ctx);
+} tasks SEC(".maps");
+
+/* In a section of its own, so that the loader writes it as one structure. */
+const volatile struct scheduler_config config SEC(".rodata.config") = {
+	.root_cgid = 1,
+	.host_share = 20,
+};
+
+/* Raised after every change of the cell table; tasks then look anew. */
+u64 config_seq = 1;
+/* The latest cell vtime that began anywhere. */
+u64 cell_clock;
+/* CPUs that went offline while the scheduler runs. */
+u32 nr_offline;
+/* A bit for each cell with runnable tasks: all that dispatch looks at. */
+u64 active_cells[CELL_WORDS];
+
+/* Tell every task to look up its cell and its affinity again. */
+static __always_inline void bump_config_seq(void)
+{
+	__sync_fetch_and_add(&config_seq, 1);
+}
+
+static __always_inline struct cell *cell_at(u32 slot)
+{
+	return bpf_map_lookup_elem(&cells, &slot);
+}
+
+static __always_inline struct cell_objects *objects_of(u32 slot)
+{
+	return bpf_map_lookup_elem(&cell_objects, &slot);
+}
+
+static __always_inline struct cpu_ctx *cpu_at(s32 cpu)
+{
+	u32 key = cpu;
+
+	return bpf_map_lookup_elem(&cpus, &key);
+}
+
+static __always_inline struct cell_stats *stats_of(u32 slot)
+{
+	return bpf_map_lookup_elem(&cell_stats, &slot);
+}
+
+static __always_inline struct scheduler_record *record(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scheduler, &zero);
+}
+
+static __always_inline struct task_ctx *task_ctx(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+#endif /* OCIHOOK_MAPS_BPF_H */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ocihook: a cell of CPU time for every container, in one scheduler.
+ *
+ * A container's cgroup owns a cell; every task below it runs on the cell's
+ * account. Cells share the CPUs they may use by weight, the tasks of a cell
+ * share what it gets, and what belongs to no container runs in cell 0, which
+ * keeps a reserved share. Cells may far outnumber CPUs.
+ *
+ * This file is the table of contents. Each topic is a header of its own:
+ *
+ *	abi.h		what crosses to user space
+ *	scx.bpf.h	the kernel's types and kfuncs
+ *	maps.bpf.h	what is remembered
+ *	active.bpf.h	which cells have runnable tasks
+ *	affinity.bpf.h	the CPUs of cells and tasks
+ *	cell.bpf.h	from a task to its cell
+ *	hotplug.bpf.h	CPUs that come and go
+ *	share.bpf.h	virtual times: who is owed CPU time
+ *	place.bpf.h	where a runnable task goes
+ *	dispatch.bpf.h	what a CPU runs next
+ *	table.bpf.h	the slots of the cell table
+ *	register.bpf.h	how cells come and go
+ *
+ * Data never ends the scheduler: scx_bpf_error() is not called at all. What
+ * cannot be had falls back to cell 0 and is counted; a fork for which there is
+ * no memory fails with ENOMEM, alone.
+ */
+#include "cell.bpf.h"
+#include "dispatch.bpf.h"
+#include "place.bpf.h"
+#include "register.bpf.h"
+#include "share.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* clang drops an enum from BTF that is used for its constants only. */
+const volatile enum ocihook_abi
+	abi_version SEC(".rodata") = OCIHOOK_ABI_VERSION;
+const volatile enum cell_state abi_cell_state SEC(".rodata");
+const volatile enum cell_field abi_cell_field SEC(".rodata");
+
+SEC("struct_ops/ocihook_select_cpu")
+s32 ocihook_select_cpu(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
+	s32 prev_cpu = ctx[1];
+
+	if (!tctx)
+		return prev_cpu;
+	refresh_cell(p, tctx);
+	return place_on_idle(p, tctx, prev_cpu);
+}
+
+SEC("struct_ops/ocihook_enqueue")
+void ocihook_enqueue(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
+	u64 enq_flags = ctx[1];
+
+	if (!tctx) {
+		/* Not seen since init_task makes the storage or fails. */
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, enq_flags);
+		return;
+	}
+	refresh_cell(p, tctx);
+	enqueue_task(p, tctx, enq_flags);
+}
+
+SEC("struct_ops/ocihook_dispatch")
+void ocihook_dispatch(u64 *ctx)
+{
+	dispatch_cpu(ctx[0], (struct task_struct *)ctx[1]);
+}
+
+SEC("struct_ops/ocihook_runnable")
+void ocihook_runnable(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
+
+	if (!tctx)
+		return;
+	refresh_cell(p, tctx);
+	count_runnable(tctx);
+}
+
+SEC("struct_ops/ocihook_running")
+void ocihook_running(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
+	struct cell_stats *stats;
+	struct cell *c;
+
+	if (!tctx)
+		return;
+	c = cell_at(tctx->cell);
+	stats = stats_of(tctx->cell);
+	if (!c || !stats)
+		return;
+	advance_clocks(c, tctx, scx_bpf_task_cpu(p));
+	prepay(tctx, scx_bpf_now());
+	stats->nr_runs++;
+}
+
+SEC("struct_ops/ocihook_stopping")
+void ocihook_stopping(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
+
+	if (!tctx)
+		return;
+	settle(p, tctx, scx_bpf_now());
+	tctx->started_ns = 0;
+}
+
+SEC("struct_ops/ocihook_quiescent")
+void ocihook_quiescent(u64 *ctx)
+{
+	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
+
+	if (tctx)
+		uncount_runnable(tctx);
+}
+
+SEC("struct_ops/ocihook_set_cpumask")
+void ocihook_set_cpumask(u64 *ctx)
+{
+	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
+
+	/* Whether it is narrow is seen anew at its next enqueue. */
+	if (tctx)
+		tctx->seq = 0;
+}
+
+SEC("struct_ops/ocihook_cpu_online")
+void ocihook_cpu_online(u64 *ctx)
+{
+	note_online(ctx[0]);
+}
+
+SEC("struct_ops/ocihook_cpu_offline")
+void ocihook_cpu_offline(u64 *ctx)
+{
+	note_offline(ctx[0]);
+}
+
+SEC("struct_ops.s/ocihook_init_task")
+s32 ocihook_init_task(u64 *ctx)
+{
+	struct task_struct *p = (struct task_struct *)ctx[0];
+
+	/*
+	 * The cgroup is not looked at: on fork, p->cgroups is the root's until
+	 * after this. The first wake-up finds the cell.
+	 */
+	if (!bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return -ENOMEM;
+	return 0;
+}
+
+SEC("struct_ops/ocihook_exit_task")
+void ocihook_exit_task(u64 *ctx)
+{
+	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
+
+	if (tctx)
+		uncount_runnable(tctx);
+}
+
+SEC("struct_ops.s/ocihook_init")
+s32 ocihook_init(u64 *ctx)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	struct scheduler_record *rec = record();
+	int cpu, err;
+
+	if (!rec || nr_cpus > MAX_CPUS)
+		return -EINVAL;
+	err = init_table();
+	if (err)
+		return err;
+	bpf_for(cpu, 0, MAX_CPUS) {
+		if (cpu >= nr_cpus)
+			break;
+		err = scx_bpf_create_dsq(CPU_DSQ(cpu), -1);
+		if (err)
+			return err;
+	}
+	rec->nr_cpus = nr_cpus;
+	rec->root_cgid = config.root_cgid;
+	rec->host_share = config.host_share;
+	rec->exit_kind = 0;
+	rec->exited_ns = 0;
+	WRITE_ONCE(rec->attached_ns, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("struct_ops/ocihook_exit")
+void ocihook_exit(u64 *ctx)
+{
+	struct scx_exit_info *info = (struct scx_exit_info *)ctx[0];
+	struct scheduler_record *rec = record();
+
+	if (!rec)
+		return;
+	rec->exit_kind = info->kind;
+	rec->exit_code = info->exit_code;
+	bpf_probe_read_kernel_str(rec->exit_reason, sizeof(rec->exit_reason),
+				  info->reason);
+	bpf_probe_read_kernel_str(rec->exit_message, sizeof(rec->exit_message),
+				  info->msg);
+	WRITE_ONCE(rec->exited_ns, bpf_ktime_get_ns());
+}
+
+SEC(".struct_ops.link")
+struct sched_ext_ops ocihook_ops = {
+	.select_cpu = (void *)ocihook_select_cpu,
+	.enqueue = (void *)ocihook_enqueue,
+	.dispatch = (void *)ocihook_dispatch,
+	.runnable = (void *)ocihook_runnable,
+	.running = (void *)ocihook_running,
+	.stopping = (void *)ocihook_stopping,
+	.quiescent = (void *)ocihook_quiescent,
+	.set_cpumask = (void *)ocihook_set_cpumask,
+	.cpu_online = (void *)ocihook_cpu_online,
+	.cpu_offline = (void *)ocihook_cpu_offline,
+	.init_task = (void *)ocihook_init_task,
+	.exit_task = (void *)ocihook_exit_task,
+	.init = (void *)ocihook_init,
+	.exit = (void *)ocihook_exit,
+	/* The longest that the kernel accepts. */
+	.timeout_ms = 30000,
+	.name = "ocihook",
+};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who is owed CPU time: two levels of virtual time.
+ *
+ * A cell's vtime advances by run / weight over all its CPUs; the cell furthest
+ * behind is served first. Inside a cell each task has a vtime of its own, which
+ * orders the cell's queue.
+ *
+ * A cell is charged a whole slice when its task goes on a CPU, and refunded
+ * what was not used when it comes off. Charged only afterwards, a cell with
+ * tasks for all CPUs would be picked by each of them before the first charge
+ * arrives: weights of 100 to 300 then gave 1 to 1.8.
+ */
+#ifndef OCIHOOK_SHARE_BPF_H
+#define OCIHOOK_SHARE_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline u64 cell_cost(const struct cell *c, u64 run_ns)
+{
+	u32 weight = READ_ONCE(c->weight);
+
+	return run_ns * OCIHOOK_WEIGHT_DEFAULT / (weight ?: 1);
+}
+
+/* p->scx.weight is 100 at nice 0, as cpu.weight is by default. */
+static __always_inline u64 task_cost(struct task_struct *p, u64 run_ns)
+{
+	return run_ns * 100 / (p->scx.weight ?: 1);
+}
+
+/* Charge the cell for the slice that begins now. */
+static __always_inline void prepay(struct task_ctx *tctx, u64 now)
+{
+	struct cell *c = cell_at(tctx->cell);
+
+	if (!c)
+		return;
+	tctx->started_ns = now;
+	tctx->prepaid = cell_cost(c, SLICE_NS);
+	__sync_fetch_and_add(&c->vtime, tctx->prepaid);
+	WRITE_ONCE(c->served_ns, now);
+}
+
+/*
+ * Turn what was prepaid into what was used. A clock that steps back between
+ * CPUs, as it may by some microseconds, counts as no time at all.
+ */
+static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
+				   u64 now)
+{
+	struct cell_stats *stats = stats_of(tctx->cell);
+	struct cell *c = cell_at(tctx->cell);
+	u64 used = now - tctx->started_ns;
+
+	if (!c || !stats || !tctx->started_ns)
+		return;
+	if (time_before(now, tctx->started_ns))
+		used = 0;
+	__sync_fetch_and_add(&c->vtime, cell_cost(c, used) - tctx->prepaid);
+	tctx->vtime += task_cost(p, used);
+	tctx->prepaid = 0;
+	tctx->started_ns = now;
+	stats->run_ns += used;
+}
+
+/*
+ * The vtime that a cell is measured against: the latest that began where it
+ * may run. For a cell of all CPUs that is the machine's clock. A restricted
+ * one is compared on the task's CPU: elsewhere, cells that compete with nobody
+ * run ahead, and their clock would wipe out what its own neighbours owe it.
+ */
+static __always_inline u64 clock_for(struct task_struct *p,
+				     const struct cell *c)
+{
+	struct cpu_ctx *cpu;
+
+	if (!READ_ONCE(c->restricted))
+		return READ_ONCE(cell_clock);
+	cpu = cpu_at(scx_bpf_task_cpu(p));
+	return cpu ? READ_ONCE(cpu->clock) : READ_ONCE(cell_clock);
+}
+
+/*
+ * A cell that slept, or cannot use what it is owed, saves up two slices of its
+ * own and no more. A lost exchange means that another CPU just moved the
+ * cell's vtime; the next enqueue looks again.
+ */
+static __always_inline void limit_lag(struct task_struct *p, struct cell *c)
+{
+	u64 floor = clock_for(p, c) - cell_cost(c, 2 * SLICE_NS);
+	u64 vtime = READ_ONCE(c->vtime);
+
+	if (time_before(vtime, floor))
+		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
+}
+
+/* The same for a task inside its cell: one slice. Returns its vtime. */
+static __always_inline u64 limit_task_lag(struct task_ctx *tctx,
+					  const struct cell *c)
+{
+	u64 floor = READ_ONCE(c->task_vtime) - SLICE_NS;
+
+	if (time_before(tctx->vtime, floor))
+		tctx->vtime = floor;
+	return tctx->vtime;
+}
+
+/*
+ * Note that a task of the cell begins. The clocks are stored without a lock:
+ * two CPUs may set one back by a slice, which the next start mends.
+ */
+static __always_inline void advance_clocks(struct cell *c,
+					   struct task_ctx *tctx, s32 cpu)
+{
+	u64 vtime = READ_ONCE(c->vtime);
+	struct cpu_ctx *here = cpu_at(cpu);
+
+	if (time_before(READ_ONCE(cell_clock), vtime))
+		WRITE_ONCE(cell_clock, vtime);
+	if (here && time_before(READ_ONCE(here->clock), vtime))
+		WRITE_ONCE(here->clock, vtime);
+	if (time_before(READ_ONCE(c->task_vtime), tctx->vtime))
+		WRITE_ONCE(c->task_vtime, tctx->vtime);
+}
+
+#endif /* OCIHOOK_SHARE_BPF_H */

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The slots of the cell table: claimed, filled, released, swept. Any number of
+ * callers at once, without a lock.
+ *
+ * A slot goes FREE -> CLAIMING -> LIVE -> DRAINING -> FREE, each step by one
+ * compare-and-swap, so one caller wins it. What names a slot from outside (the
+ * cgroup's storage, a task's cache) carries its generation, which every
+ * release raises: what is stale falls through to the next ancestor.
+ */
+#ifndef OCIHOOK_TABLE_BPF_H
+#define OCIHOOK_TABLE_BPF_H
+
+#include "maps.bpf.h"
+#include "affinity.bpf.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "cell_word() has the state in the lower half"
+#endif
+
+/* A slot's state and generation change together, as one word. */
+static __always_inline u64 cell_word(u32 state, u32 generation)
+{
+	return (u64)generation << 32 | state;
+}
+
+/* What a cgroup's storage holds: see struct cgroup_cell. */
+static __always_inline u64 slot_ref(u32 slot, u32 generation)
+{
+	return (u64)generation << 32 | slot;
+}
+
+static __always_inline bool change_word(struct cell *c, u64 from, u64 to)
+{
+	return __sync_val_compare_and_swap((u64 *)&c->state, from, to) == from;
+}
+
+/* Change the state alone, whatever the generation is. */
+static __always_inline bool change_state(struct cell *c, u32 from, u32 to)
+{
+	u32 generation = READ_ONCE(c->generation);
+
+	return change_word(c, cell_word(from, generation),
+			   cell_word(to, generation));
+}
+
+/*
+ * Keep the host's share: its weight is such that it gets host_share percent
+ * while every cell is busy. Two changes at once may each miss the other's
+ * cell; the later one to finish counts both.
+ */
+static __noinline int reserve_host_share(void)
+{
+	struct scheduler_record *rec = record();
+	struct cell *host = cell_at(HOST_CELL);
+	u64 sum = 0, weight;
+	u32 live = 0;
+	int slot;
+
+	if (!host || !rec)
+		return 0;
+	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+		struct cell *c = cell_at(slot);
+
+		if (c && READ_ONCE(c->state) == CELL_LIVE) {
+			sum += READ_ONCE(c->weight);
+			live++;
+		}
+	}
+	weight = config.host_share < 100
+			 ? sum * config.host_share / (100 - config.host_share)
+			 : sum;
+	if (weight < OCIHOOK_WEIGHT_DEFAULT)
+		weight = OCIHOOK_WEIGHT_DEFAULT;
+	WRITE_ONCE(host->weight, weight);
+	rec->nr_live = live;
+	return 0;
+}
+
+/* Create the slot's queue once for each attach. Sleepable programs only. */
+static __always_inline int ensure_dsq(u32 slot)
+{
+	struct cell_objects *objects = objects_of(slot);
+	int err;
+
+	if (!objects)
+		return -EINVAL;
+	if (READ_ONCE(objects->has_dsq))
+		return 0;
+	err = scx_bpf_create_dsq(CELL_DSQ(slot), -1);
+	if (err && err != -EEXIST)
+		return err;
+	WRITE_ONCE(objects->has_dsq, 1);
+	return 0;
+}
+
+/*
+ * Make the table ready for an attach: the host's cell, and a queue for every
+ * slot that is in use already (a second attach of the same maps).
+ */
+static __always_inline int init_table(void)
+{
+	struct cell *host = cell_at(HOST_CELL);
+	int slot, err;
+
+	if (!host)
+		return -EINVAL;
+	host->state = CELL_LIVE;
+	host->cgid = config.root_cgid;
+	__builtin_memcpy(host->name, "host", sizeof("host"));
+	bpf_for(slot, 0, OCIHOOK_MAX_CELLS) {
+		struct cell_objects *objects = objects_of(slot);
+		struct cell *c = cell_at(slot);
+
+		if (!c || !objects)
+			return -EINVAL;
+		objects->has_dsq = 0;
+		c->nr_runnable = 0;
+		if (c->state == CELL_FREE)
+			continue;
+		err = ensure_dsq(slot);
+		if (err)
+			return err;
+	}
+	return reserve_host_share();
+}
+
+/* Begin a slot's counters anew. Other CPUs' parts are set from here, too. */
+static __always_inline void reset_stats(u32 slot)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	int cpu;
+
+	bpf_for(cpu, 0, MAX_CPUS) {
+		struct cell_stats *stats;
+
+		if (cpu >= nr_cpus)
+			break;
+		stats = bpf_map_lookup_percpu_elem(&cell_stats, &slot, cpu);
+		if (stats)
+			__builtin_memset(stats, 0, sizeof(*stats));
+	}
+}
+
+/*
+ * Set the members that the request names. Programs read their context at
+ * constant offsets only ("dereference of modified ctx ptr" else), so what is
+ * copied from it is copied word by word, in loops that unroll.
+ */
+static __always_inline int apply_request(struct cell *c, u32 slot,
+					 const struct cell_request *req)
+{
+	int word, err = 0;
+
+	if (req->fields & CELL_FIELD_WEIGHT)
+		WRITE_ONCE(c->weight, req->weight);
+	if (req->fields & CELL_FIELD_ALLOWED) {
+		u64 any = 0;
+
+		UNROLLED
+		for (word = 0; word < OCIHOOK_CPU_WORDS; word++) {
+			c->allowed.bits[word] =
+				READ_ONCE(req->allowed.bits[word]);
+			any |= c->allowed.bits[word];
+		}
+		err = publish_mask(slot, &c->allowed);
+		WRITE_ONCE(c->restricted, any && !err);
+	}
+	if (req->fields & CELL_FIELD_EXEC) {
+		UNROLLED
+		for (word = 0; word < OCIHOOK_CPU_WORDS; word++)
+			c->exec_allowed.bits[word] =
+				READ_ONCE(req->exec_allowed.bits[word]);
+	}
+	return err;
+}
+
+static __always_inline bool request_is_valid(const struct cell_request *req)
+{
+	return req->cgid && req->cgid != config.root_cgid &&
+	       (!(req->fields & CELL_FIELD_WEIGHT) ||
+		(req->weight >= OCIHOOK_WEIGHT_MIN &&
+		 req->weight <= OCIHOOK_WEIGHT_MAX));
+}
+
+/*
+ * End a slot's use. Tasks that still wait in its queue are served until they
+ * are gone; a claim takes the slot only after that.
+ */
+static __always_inline bool release_slot(struct cell *c, u32 generation)
+{
+	struct scheduler_record *rec = record();
+
+	if (!change_word(c, cell_word(CELL_LIVE, generation),
+			 cell_word(CELL_DRAINING, generation + 1)))
+		return false;
+	bump_config_seq();
+	if (READ_ONCE(c->nr_runnable) <= 0)
+		change_state(c, CELL_DRAINING, CELL_FREE);
+	if (rec)
+		__sync_fetch_and_add(&rec->nr_released, 1);
+	reserve_host_share();
+	return true;
+}
+
+/*
+ * Take a free or drained slot: a reference to it, or 0 where there is none.
+ * The reference has the generation of the claim; a claim that was swept
+ * meanwhile no longer matches it. That may happen at once, where a sweep finds
+ * the slot between our two steps with the stamp of its last use: then the
+ * registration ends with EAGAIN, and its caller tries again.
+ */
+static __always_inline u64 claim_slot(void)
+{
+	u64 taken = 0;
+	int slot;
+
+	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+		struct cell *c = cell_at(slot);
+
+		if (!c)
+			break;
+		if (READ_ONCE(c->state) == CELL_DRAINING &&
+		    READ_ONCE(c->nr_runnable) <= 0)
+			change_state(c, CELL_DRAINING, CELL_FREE);
+		if (change_state(c, CELL_FREE, CELL_CLAIMING)) {
+			WRITE_ONCE(c->since_ns, bpf_ktime_get_ns());
+			taken = slot_ref(slot, READ_ONCE(c->generation));
+			break;
+		}
+	}
+	return taken;
+}
+
+/*
+ * Free the slots of registrations that were killed half-way. The generation is
+ * raised, so that one which was merely asleep that long cannot publish the
+ * slot. It may still write what it was about to write into the slot, if that
+ * has a new owner by then: a name or a weight may be wrong, until poststart
+ * sets them again.
+ */
+static __always_inline u32 sweep_claims(void)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 swept = 0;
+	int slot;
+
+	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+		struct cell *c = cell_at(slot);
+		u32 generation;
+
+		if (!c || READ_ONCE(c->state) != CELL_CLAIMING ||
+		    !time_before(READ_ONCE(c->since_ns) + CLAIM_NS, now))
+			continue;
+		generation = READ_ONCE(c->generation);
+		if (change_word(c, cell_word(CELL_CLAIMING, generation),
+				cell_word(CELL_FREE, generation + 1)))
+			swept++;
+	}
+	return swept;
+}
+
+/* Free the slots whose last task has left since. */
+static __always_inline u32 sweep_drained(void)
+{
+	u32 swept = 0;
+	int slot;
+
+	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+		struct cell *c = cell_at(slot);
+
+		if (c && READ_ONCE(c->state) == CELL_DRAINING &&
+		    READ_ONCE(c->nr_runnable) <= 0 &&
+		    change_state(c, CELL_DRAINING, CELL_FREE))
+			swept++;
+	}
+	return swept;
+}
+
+/*
+ * Release live cells whose cgroup is gone. Before 6.18 a caller in a cgroup
+ * namespace finds no cgroup outside it (kernel commit 2c8951339506), so one
+ * that cannot see the root must not conclude anything.
+ */
+static __always_inline u32 sweep_dead(void)
+{
+	struct cgroup *cgrp = bpf_cgroup_from_id(config.root_cgid);
+	u32 swept = 0;
+	int slot;
+
+	if (!cgrp)
+		return 0;
+	bpf_cgroup_release(cgrp);
+	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+		struct cell *c = cell_at(slot);
+		u32 generation;
+
+		if (!c || READ_ONCE(c->state) != CELL_LIVE)
+			continue;
+		generation = READ_ONCE(c->generation);
+		cgrp = bpf_cgroup_from_id(READ_ONCE(c->cgid));
+		if (cgrp)
+			bpf_cgroup_release(cgrp);
+		else if (release_slot(c, generation))
+			swept++;
+	}
+	return swept;
+}
+
+#endif /* OCIHOOK_TABLE_BPF_H */
