@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cpulists, the text form of a set of CPUs ("0-3,7"), and cpumasks, its bits.
+
+A cpumask is a Python int: bit N stands for CPU N. Over the ABI it travels as
+``OCIHOOK_CPU_WORDS`` words of 64 bits, lowest CPU first. On the hook's path:
+no ``re``.
+"""
+
+from ocihook.abi import OCIHOOK_CPU_WORDS
+from ocihook.errors import CpulistError
+
+MAX_CPUS = OCIHOOK_CPU_WORDS * 64
+"""CPU numbers of a cpulist are below this: what a cpumask of the ABI can hold."""
+
+MAX_CHARS = 16384
+"""Longest cpulist read: three times what it takes to name 1024 CPUs one by one."""
+
+_BLANKS = " \t\n\v\f\r"
+_DIGITS = "0123456789"
+_SHOWN_CHARS = 48
+_WORD = (1 << 64) - 1
+
+
+def parse(text: str) -> int:
+    """Read a cpulist into a cpumask.
+
+    The grammar is the union of what the runtimes take, which is runc's
+    (libcontainer ``ToCPUSet``, v1.3 to main): items separated by commas, each a
+    number or ``first-last``; blanks around an item and empty items are
+    ignored. No text at all is 0; a text that names no CPU ("," or " ") is an
+    error, as are blanks inside an item and strides ("0-10:2/4"), which no
+    runtime takes.
+
+    Raises:
+        CpulistError: with the position (1 is the first character).
+    """
+    if not text:
+        return 0
+    if len(text) > MAX_CHARS:
+        raise CpulistError(f"cpulist of {len(text)} characters: at most {MAX_CHARS} are read")
+    mask = 0
+    start = 0
+    for item in text.split(","):
+        mask |= _item(text, item, start)
+        start += len(item) + 1
+    if not mask:
+        raise _error(text, 0, "no CPU is named")
+    return mask
+
+
+def format(mask: int) -> str:
+    """Write a cpumask as the shortest cpulist, as the kernel prints it ("0-3,7"); 0 is "".
+
+    Raises:
+        CpulistError: when bits lie outside ``MAX_CPUS``.
+    """
+    _check(mask)
+    items = []
+    cpu = 0
+    while mask:
+        skipped = (mask & -mask).bit_length() - 1
+        mask >>= skipped
+        cpu += skipped
+        length = (~mask & (mask + 1)).bit_length() - 1
+        items.append(f"{cpu}-{cpu + length - 1}" if length > 1 else f"{cpu}")
+        mask >>= length
+        cpu += length
+    return ",".join(items)
+
+
+def to_words(mask: int) -> tuple[int, ...]:
+    """Split a cpumask into the ``OCIHOOK_CPU_WORDS`` words of ``struct cpu_words``.
+
+    Raises:
+        CpulistError: when bits lie outside ``MAX_CPUS``.
+    """
+    _check(mask)
+    return tuple((mask >> (64 * word)) & _WORD for word in range(OCIHOOK_CPU_WORDS))
+
+
+def from_words(words: tuple[int, ...]) -> int:
+    """Join the words of ``struct cpu_words`` into a cpumask."""
+    mask = 0
+    for index, word in enumerate(words):
+        mask |= word << (64 * index)
+    return mask
+
+
+def _item(text: str, item: str, start: int) -> int:
+    """Return the bits of one item, which begins at offset `start` of `text`."""
+    body = item.lstrip(_BLANKS)
+    start += len(item) - len(body)
+    body = body.rstrip(_BLANKS)
+    if not body:
+        return 0
+    first, after = _number(text, body, 0, start)
+    last = first
+    if after < len(body) and body[after] == "-":
+        last, after = _number(text, body, after + 1, start)
+    if after < len(body):
+        raise _error(text, start + after, f"unexpected {body[after]!a}")
+    if first > last:
+        raise _error(text, start, f"range {first}-{last} runs backwards")
+    return ((1 << (last - first + 1)) - 1) << first
+
+
+def _number(text: str, body: str, at: int, start: int) -> tuple[int, int]:
+    """Return the CPU number at offset `at` of `body`, and the offset after it."""
+    begin = at
+    number = 0
+    while at < len(body) and body[at] in _DIGITS:
+        number = number * 10 + ord(body[at]) - ord("0")
+        if number >= MAX_CPUS:
+            raise _error(text, start + begin, f"CPU numbers are below {MAX_CPUS}")
+        at += 1
+    if at == begin:
+        raise _error(text, start + begin, "expected a number")
+    return number, at
+
+
+def _error(text: str, offset: int, problem: str) -> CpulistError:
+    shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
+    return CpulistError(f"cpulist {shown!a}: {problem} at position {offset + 1}")
+
+
+def _check(mask: int) -> None:
+    if mask < 0 or mask >> MAX_CPUS:
+        raise CpulistError(f"cpumask {mask:#x}: CPU numbers are below {MAX_CPUS}")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check documents against the JSON Schemas of ``schemas/`` (draft 2020-12).
+
+The only importer of ``jsonschema``, 70 ms of it: for the command line and the
+tests. The hook has hand-written parsers; one corpus of documents
+(``tests/data``) goes through both and has to get one verdict.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+from jsonschema.protocols import Validator
+
+from ocihook import cpulist
+from ocihook.errors import CpulistError
+
+NAMES = (
+    "annotations",
+    "cells",
+    "hooks",
+    "oci-config",
+    "oci-state",
+    "scheduler-status",
+)
+"""What there is a schema for."""
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return the schema `name` of :data:`NAMES`."""
+    text = files("ocihook").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+@cache
+def validator(name: str) -> Validator:
+    """Return a validator for the schema `name`, with our keyword and format."""
+    schema = load(name)
+    _Validator.check_schema(schema)
+    checked: Validator = _Validator(schema, format_checker=_FORMATS)
+    return checked
+
+
+def findings(name: str, document: object) -> list[tuple[str, str]]:
+    """Return all that the schema `name` has against a parsed document.
+
+    Returns:
+        pairs of a JSON pointer (RFC 6901) and a message, in document order.
+    """
+    errors = sorted(
+        validator(name).iter_errors(cast("Any", document)),
+        key=lambda error: list(map(str, error.path)),
+    )
+    return [(_pointer(error), error.message) for error in errors]
+
+
+def _pointer(error: ValidationError) -> str:
+    return "".join(
+        "/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.absolute_path
+    )
+
+
+def _max_bytes(
+    _validator: object, limit_bytes: int, instance: object, _schema: object
+) -> Iterator[ValidationError]:
+    """Check ``maxBytes``: names and paths are limited in bytes, ``maxLength`` counts characters."""
+    if not isinstance(instance, str):
+        return
+    try:
+        size_bytes = len(instance.encode())
+    except UnicodeEncodeError:
+        yield ValidationError("is not valid Unicode")
+        return
+    if size_bytes > limit_bytes:
+        yield ValidationError(f"is longer than {limit_bytes} bytes")
+
+
+_FORMATS = FormatChecker(formats=("regex",))
+
+
+@_FORMATS.checks("cpulist", raises=CpulistError)
+def _is_cpulist(instance: object) -> bool:
+    if isinstance(instance, str):
+        cpulist.parse(instance)
+    return True
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    validators={"maxBytes": _max_bytes},
+    # 1.0 is no integer to Go, in which runtimes and engines are written.
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _checker, instance: type(instance) is int
+    ),
+)
