@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build ``_libbpf``: what the loader needs of libbpf. Not imported at run time.
+
+``OCIHOOK_LIBBPF_PREFIX`` names a directory with ``include/`` and ``lib/libbpf.a``, version 1.4 or
+later, which is then linked statically, so that the wheel does not care what libbpf the host has.
+The archive must be position independent, which Debian's own is not (1.4.6, 1.5.0): build it from
+the source package with ``make BUILD_STATIC_ONLY=y CFLAGS='-O2 -fPIC'``.
+libelf and libz stay shared: Debian's libelf.a is not position independent (0.188), and their ABI
+is as old as the distributions. Without the variable the machine's libbpf is used.
+"""
+
+import os
+import subprocess
+from typing import Any
+
+from cffi import FFI
+
+LIBBPF_FLOOR = "1.4"
+"""``___suffix`` types, and struct_ops members unknown to the kernel skipped when zero."""
+
+
+def link_options() -> dict[str, Any]:
+    """Return the keyword arguments of ``set_source`` that say where libbpf is."""
+    prefix = os.environ.get("OCIHOOK_LIBBPF_PREFIX")
+    if prefix:
+        return {
+            "include_dirs": [f"{prefix}/include"],
+            "extra_link_args": [f"{prefix}/lib/libbpf.a", "-lelf", "-lz"],
+        }
+    subprocess.run(
+        ["pkg-config", "--print-errors", "--exists", f"libbpf >= {LIBBPF_FLOOR}"], check=True
+    )
+    return {"libraries": ["bpf", "elf", "z"]}
+
+
+ffibuilder = FFI()
+
+ffibuilder.cdef("""
+struct bpf_object;
+struct bpf_map;
+struct bpf_program;
+struct bpf_link;
+
+struct bpf_object *object_open(const void *image, size_t image_bytes);
+int bpf_object__load(struct bpf_object *object);
+void bpf_object__close(struct bpf_object *object);
+struct bpf_map *bpf_object__find_map_by_name(struct bpf_object *object, const char *name);
+struct bpf_program *bpf_object__find_program_by_name(struct bpf_object *object, const char *name);
+void *bpf_map__initial_value(struct bpf_map *map, size_t *size_bytes);
+int bpf_map__pin(struct bpf_map *map, const char *path);
+int bpf_program__pin(struct bpf_program *program, const char *path);
+struct bpf_link *bpf_map__attach_struct_ops(struct bpf_map *map);
+struct bpf_link *bpf_program__attach(struct bpf_program *program);
+int bpf_link__pin(struct bpf_link *link, const char *path);
+int bpf_link__destroy(struct bpf_link *link);
+
+void log_start(void);
+const char *log_text(void);
+int kfunc_has_aux(const char **names, int count);
+""")
+
+ffibuilder.set_source(
+    "ocihook._bpf._libbpf",
+    r"""
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * libbpf explains a failure through a callback with a va_list, which Python
+ * cannot take; it is formatted here. Enough for libbpf's own excerpt of a
+ * verifier log. One loader at a time: the log is not for threads.
+ */
+static char log_buffer[256 * 1024];
+static size_t log_bytes;
+
+static int collect(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	size_t left = sizeof(log_buffer) - log_bytes;
+	int written;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	written = vsnprintf(log_buffer + log_bytes, left, format, arguments);
+	if (written > 0)
+		log_bytes += (size_t)written < left ? (size_t)written : left - 1;
+	return 0;
+}
+
+static void log_start(void)
+{
+	log_bytes = 0;
+	log_buffer[0] = 0;
+	libbpf_set_print(collect);
+}
+
+static const char *log_text(void)
+{
+	return log_buffer;
+}
+
+static struct bpf_object *object_open(const void *image, size_t image_bytes)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "ocihook");
+
+	return bpf_object__open_mem(image, image_bytes, &options);
+}
+
+
+/*
+ * The index of the first function whose last parameter is called `aux`, which
+ * no public kfunc has; -1 where there is none; -2 without kernel BTF.
+ */
+static int kfunc_has_aux(const char **names, int count)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int i, found = -1;
+
+	if (!btf)
+		return -2;
+	for (i = 0; i < count && found < 0; i++) {
+		int id = btf__find_by_name_kind(btf, names[i], BTF_KIND_FUNC);
+		const struct btf_type *type;
+		const struct btf_param *last;
+
+		if (id < 0)
+			continue;
+		type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+		if (!btf_vlen(type))
+			continue;
+		last = btf_params(type) + btf_vlen(type) - 1;
+		if (!strcmp(btf__name_by_offset(btf, last->name_off), "aux"))
+			found = i;
+	}
+	btf__free(btf);
+	return found;
+}
+""",
+    py_limited_api=True,
+    **link_options(),
+)

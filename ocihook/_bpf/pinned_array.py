@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the scheduler's tables through their pins."""
+
+import os
+from typing import Generic, TypeVar
+
+from ocihook._bpf.pinned import open_pin
+from ocihook._bpf.syscalls import map_lookup, map_sizes
+from ocihook.errors import AbiMismatch
+from ocihook.paths import PIN_DIR
+from ocihook.record import Record
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class PinnedArray(Generic[RecordT]):
+    """A pinned array map of one kind of record, open for reading."""
+
+    def __init__(
+        self, name: str, record: type[RecordT], copies: int = 1, directory: str = PIN_DIR
+    ) -> None:
+        """Open ``name``, whose elements are ``copies`` records: one, or one a possible CPU.
+
+        Raises:
+            SchedulerUnavailable: nothing is loaded.
+            AbiMismatch: the map's values have another size.
+        """
+        self._record = record
+        self._copies = copies
+        self._fd = open_pin(name, directory)
+        # bpf(2) takes no buffer length: a larger value than expected would be written past ours.
+        _, value_bytes = map_sizes(self._fd)
+        if value_bytes != record.LAYOUT.size:
+            os.close(self._fd)
+            raise AbiMismatch(
+                f"map {name} has values of {value_bytes} bytes, not {record.LAYOUT.size}",
+                "restart the scheduler with this version of ocihook",
+            )
+
+    def read(self, index: int) -> list[RecordT]:
+        """Return the records of one element."""
+        size = self._record.LAYOUT.size
+        value = bytearray(size * self._copies)
+        map_lookup(self._fd, index, value)
+        return [self._record.unpack(value[at : at + size]) for at in range(0, len(value), size)]
+
+    def close(self) -> None:
+        """Close the map."""
+        os.close(self._fd)
