@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a container's pid to its cgroup: the id, and the directory as seen from here.
+
+Two sources that know nothing of each other have to agree. From outside:
+``/proc/PID/cgroup`` names the task's cgroup, the mount table says where that is.
+From inside: the root of the container's cgroup namespace, which stays the
+container's own when systemd in it, or crun's delegation, moves the task deeper.
+The root has to lie on the path.
+
+No cgroup2 is mounted from the initial cgroup namespace, though that would save
+the mount table: such a mount without options switches off ``nsdelegate`` and
+``memory_recursiveprot`` for the whole machine (kernel/cgroup/cgroup.c,
+apply_cgroup_root_flags; seen on 6.18).
+"""
+
+import errno
+import os
+
+from ocihook.errors import CgroupError, ProcessGone, SystemCallError
+from ocihook.paths import CELL_MARK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import pidfd_send_signal
+else:
+    from _signal import pidfd_send_signal  # `signal` wraps it in enums, 5 ms of them
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_MAX_FILE_BYTES = 65536
+_V2_HINT = "ocihook needs cgroup v2 alone, as systemd.unified_cgroup_hierarchy=1 boots it"
+_INITIAL_NAMESPACE = "cgroup:[4026531835]"  # include/linux/proc_ns.h, PROC_CGROUP_INIT_INO
+
+
+class Cgroup:
+    """A container's cgroup: ``cgid``, ``path`` below our namespace's root, open ``directory``."""
+
+    __slots__ = ("cgid", "directory", "path")
+
+    def __init__(self, cgid: int, path: str, directory: int) -> None:
+        self.cgid = cgid
+        self.path = path
+        self.directory = directory
+
+    def __enter__(self) -> "Cgroup":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.directory)
+
+    def read(self, name: str) -> str | None:
+        """Return the text of the control file `name`, stripped.
+
+        None when it is not there (its controller is off here) or has no answer
+        (the cgroup is being removed).
+        """
+        try:
+            file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory)
+            try:
+                return os.read(file, _MAX_FILE_BYTES).decode("ascii").strip()
+            finally:
+                os.close(file)
+        except OSError:
+            return None
+
+    def mark(self, mark: bytes) -> None:
+        """Write the wanted cell to the directory, for a scheduler that starts later.
+
+        Raises:
+            SystemCallError: when it cannot be written.
+        """
+        try:
+            os.setxattr(self.directory, CELL_MARK, mark)
+        except OSError as error:
+            raise SystemCallError(
+                f"cgroup {self.path}: cannot set {CELL_MARK}",
+                error.errno or 0,
+                "a restart of the scheduler will forget this container",
+            ) from None
+
+
+def find(pid: int, proc: str = "/proc") -> Cgroup:
+    """Return the cgroup of the container whose first process is `pid`.
+
+    Enters the container's cgroup namespace and stays there: for a process that
+    ends soon. `proc` is where procfs is.
+
+    Raises:
+        ProcessGone: when the process has ended.
+        CgroupError: when the cgroup cannot be had, or must not become a cell.
+        SystemCallError: when the kernel refuses, as it does to rootless users.
+    """
+    pidfd = _pidfd(pid)
+    try:
+        own_path = unified_path(_read(f"{proc}/self/cgroup"), "the hook")
+        try:
+            path = unified_path(_read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
+            namespace = os.readlink(f"{proc}/{pid}/ns/cgroup")
+        except (FileNotFoundError, ProcessLookupError):
+            raise ProcessGone(f"pid {pid}: ended") from None
+        except PermissionError as error:
+            raise SystemCallError(f"pid {pid}: cgroup namespace", error.errno or 0) from None
+        # A pid is not given away while its process lives: if it still does, all
+        # that was read under the number was about the process of the pidfd.
+        _ask(pidfd, pid)
+        directory = _open(path, _read(f"{proc}/self/mountinfo"))
+        try:
+            if namespace != os.readlink(f"{proc}/self/ns/cgroup"):
+                path = _climb_to_namespace_root(pidfd, pid, namespace, path, directory)
+            _refuse_shared(path, own_path)
+            return Cgroup(os.fstat(directory).st_ino, path, directory)
+        except BaseException:
+            os.close(directory)
+            raise
+    finally:
+        os.close(pidfd)
+
+
+def unified_path(text: str, whose: str) -> str:
+    """Take the cgroup v2 path out of a /proc/PID/cgroup (cgroups(7)).
+
+    Raises:
+        CgroupError: when the cpu controller is on v1, or the cgroup is
+            gone or outside of our cgroup namespace.
+    """
+    path = ""
+    for line in text.splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, where = rest.partition(":")
+        if hierarchy == "0" and not controllers:
+            path = where
+        elif "cpu" in controllers.split(",") or "cpuset" in controllers.split(","):
+            # Other controllers on v1 beside v2 do no harm: some VPNs mount net_cls.
+            raise CgroupError(
+                f"cgroup of {whose}: the {controllers} controller is on cgroup v1", _V2_HINT
+            )
+    if not path:
+        raise CgroupError(f"cgroup of {whose}: not in cgroup v2", _V2_HINT)
+    if path.endswith(" (deleted)"):
+        raise ProcessGone(f"cgroup of {whose}: removed")
+    if path.startswith("/.."):
+        raise CgroupError(
+            f"cgroup of {whose}: {path} is outside of the hook's cgroup namespace",
+            "run the hook in the host's cgroup namespace",
+        )
+    return path
+
+
+def unified_mount(mountinfo: str, path: str) -> tuple[str, int]:
+    """Find the directory of the cgroup `path` in /proc/self/mountinfo (proc(5)).
+
+    Returns:
+        the directory's path, and the device number that it has to have.
+
+    Raises:
+        CgroupError: when no mount of cgroup v2 shows it.
+    """
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        if not right.startswith("cgroup2 "):
+            continue
+        device, root, point = left.split(" ")[2:5]
+        root = _unescape(root)
+        if root == "/":
+            root = ""
+        if path == root or path.startswith(root + "/"):
+            major, _, minor = device.partition(":")
+            below = path[len(root) :].rstrip("/")
+            return _unescape(point) + below, os.makedev(int(major), int(minor))
+    raise CgroupError(f"cgroup {path}: no mount of cgroup v2 shows it", _V2_HINT)
+
+
+def _open(path: str, mountinfo: str) -> int:
+    where, device = unified_mount(mountinfo, path)
+    try:
+        directory = os.open(where, _DIRECTORY)
+    except FileNotFoundError:
+        raise ProcessGone(f"cgroup {path}: removed") from None
+    except OSError as error:
+        raise SystemCallError(f"cgroup {where}: cannot be opened", error.errno or 0) from None
+    if os.fstat(directory).st_dev != device:
+        os.close(directory)
+        raise CgroupError(f"cgroup {where}: something else is mounted over it", _V2_HINT)
+    return directory
+
+
+def _climb_to_namespace_root(
+    pidfd: int, pid: int, namespace: str, path: str, directory: int
+) -> str:
+    """Enter the container's cgroup namespace, and make `directory` and the path its root."""
+    from ocihook._bpf.syscalls import CLONE_NEWCGROUP, cgroup_namespace_root, setns
+
+    if namespace == _INITIAL_NAMESPACE:
+        raise CgroupError(
+            f"pid {pid}: is in the initial cgroup namespace, the hook is not",
+            "run the hook in the host's cgroup namespace",
+        )
+    try:
+        setns(pidfd, CLONE_NEWCGROUP)
+    except SystemCallError as error:
+        if error.errno == errno.ESRCH:
+            raise ProcessGone(f"pid {pid}: ended") from None
+        raise
+    root = cgroup_namespace_root()
+    try:
+        wanted = os.fstat(root)
+    finally:
+        os.close(root)
+    at = path
+    while True:
+        here = os.fstat(directory)
+        if (here.st_dev, here.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return at
+        if at == "/":
+            raise CgroupError(
+                f"cgroup {path}: not below the root of its cgroup namespace ({wanted.st_ino})",
+                "the process has been moved out of its container's cgroup",
+            )
+        parent = os.open("..", _DIRECTORY, dir_fd=directory)
+        os.dup2(parent, directory, inheritable=False)
+        os.close(parent)
+        at = at.rpartition("/")[0] or "/"
+
+
+def _refuse_shared(path: str, own_path: str) -> None:
+    if path == "/":
+        raise CgroupError(
+            "cgroup /: the root of the hierarchy is not a container's",
+            "let the runtime create a cgroup for it",
+        )
+    if own_path == path or own_path.startswith(path + "/"):
+        raise CgroupError(
+            f"cgroup {path}: shared with the runtime that started the container",
+            "let the runtime create a cgroup for it; podman: not --cgroups=disabled",
+        )
+
+
+def _pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise ProcessGone(f"pid {pid}: no such process") from None
+    except OSError as error:
+        raise SystemCallError(f"pid {pid}: pidfd_open", error.errno or 0) from None
+
+
+def _ask(pidfd: int, pid: int) -> None:
+    try:
+        pidfd_send_signal(pidfd, 0)
+    except ProcessLookupError:
+        raise ProcessGone(f"pid {pid}: ended") from None
+    except PermissionError:
+        pass  # alive, and somebody else's
+
+
+def _read(path: str) -> str:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = b""
+        while chunk := os.read(file, _MAX_FILE_BYTES):
+            data += chunk
+        return data.decode("utf-8", "surrogateescape")
+    finally:
+        os.close(file)
+
+
+def _unescape(field: str) -> str:
+    """Undo mountinfo's octal escapes of blank, tab, newline and backslash."""
+    if "\\" not in field:
+        return field
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        field = field.replace(code, char)
+    return field

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a JSON object with the C scanner alone.
+
+``import json`` costs 7 ms, nearly all of it ``re``, which only its pure-Python
+parts use. The scanner behind it is a C function of the private module
+``_json``; where an interpreter has none, ``json`` serves.
+"""
+
+from ocihook.errors import InputError
+
+_BLANKS = " \t\n\r"
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _Settings:
+    """What ``_json.make_scanner`` reads from a ``json.JSONDecoder``."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = staticmethod(_refuse_constant)
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_scan: "Callable[[str, int], tuple[object, int]]"
+try:
+    from _json import make_scanner
+
+    _scan = make_scanner(_Settings())  # type: ignore[arg-type]  # typeshed wants a scanner
+except ImportError:
+    from json import JSONDecoder
+
+    _scan = JSONDecoder(parse_constant=_refuse_constant).raw_decode
+
+
+def parse_object(data: bytes, what: str, error: type[InputError]) -> dict[str, object]:
+    """Parse UTF-8 JSON text whose top is an object.
+
+    Follows RFC 8259 where Python's ``json`` is lax: no NaN or Infinity, no byte
+    order mark, nothing but blanks after the object. Of equal keys the last
+    counts, as in Go. Depth is bounded by the interpreter's recursion limit.
+
+    Args:
+        what: the name of the text, for messages.
+        error: the class to raise.
+
+    Raises:
+        InputError: as `error`.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise error(f"{what}: starts with a byte order mark")
+    try:
+        text = data.decode()
+        start = len(text) - len(text.lstrip(_BLANKS))
+        if start == len(text):
+            raise error(f"{what}: empty")
+        value, end = _scan_at(text, start)
+    except StopIteration as stop:
+        raise error(f"{what}: not JSON: expected a value at character {stop.value}") from None
+    except ValueError as problem:  # JSONDecodeError, UnicodeDecodeError, a number too long
+        raise error(f"{what}: not JSON: {problem}") from None
+    except RecursionError:
+        raise error(f"{what}: nested too deeply") from None
+    if text[end:].strip(_BLANKS):
+        raise error(f"{what}: not JSON: text after the end at character {end}")
+    if not isinstance(value, dict):
+        raise error(f"{what}: not a JSON object")
+    return value
+
+
+def _scan_at(text: str, start: int) -> tuple[object, int]:
+    try:
+        return _scan(text, start)
+    except SystemError:
+        # CPython up to 3.12 looks its exception up in sys.modules, and fails
+        # without one when nobody has imported it. Bad input may take its time.
+        import json.decoder  # noqa: F401
+
+        return _scan(text, start)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the wanted cell out of all that is known of a container.
+
+What the runtime has put into the cgroup goes before what config.json asked
+for: no field tells which of two formulas turned shares into a weight, and an
+engine may have changed the limits since (podman update, the kubelet).
+"""
+
+from ocihook import cpulist
+from ocihook.abi import OCIHOOK_WEIGHT_DEFAULT
+from ocihook.cell import CellSpec, clamp_weight, weight_from_shares
+from ocihook.errors import CpulistError
+from ocihook.hook.annotations import Wishes
+from ocihook.hook.bundle import Bundle
+from ocihook.hook.cgroup import Cgroup
+from ocihook.hook.state import ContainerState
+
+DEFAULT_NAME_CHARS = 12
+"""Of the container's id, as engines shorten it."""
+
+
+def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgroup) -> CellSpec:
+    """Return the wanted cell of a container whose cgroup is `home`.
+
+    Raises:
+        InputError: when a part of it does not fit the ABI.
+    """
+    return CellSpec(
+        container=state.id,
+        bundle_hash=state.bundle_hash(),
+        name=wishes.name or state.id[:DEFAULT_NAME_CHARS],
+        weight=_weight(bundle, wishes, home),
+        allowed=_allowed(bundle, home),
+        exec_allowed=bundle.exec_final,
+    )
+
+
+def _weight(bundle: Bundle, wishes: Wishes, home: Cgroup) -> int:
+    if wishes.weight is not None:
+        return wishes.weight
+    text = home.read("cpu.weight")
+    if text and text.isdecimal():
+        return clamp_weight(int(text))
+    if bundle.shares:
+        return weight_from_shares(bundle.shares)
+    return OCIHOOK_WEIGHT_DEFAULT
+
+
+def _allowed(bundle: Bundle, home: Cgroup) -> int:
+    """Return the cpumask of the container's cpuset, or 0 when it has none of its own."""
+    if not home.read("cpuset.cpus") and not bundle.cpus:
+        return 0
+    text = home.read("cpuset.cpus.effective")
+    if text:
+        try:
+            return cpulist.parse(text)
+        except CpulistError:
+            return 0  # more CPUs than the ABI can name: the kernel confines them anyway
+    return bundle.cpus

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens at each stage of a container's life that we hook.
+
+createRuntime comes after the runtime has put the first process into its cgroup
+and before its first instruction (all of runc, crun and youki, though the spec
+does not promise the former). poststart may come before ``start`` (runc up to
+1.5.1) or after the end. poststop finds no cgroup, and may come late, twice or
+never; the scheduler frees the cell of a removed cgroup by itself.
+"""
+
+from ocihook.errors import ProcessGone, SchedulerUnavailable, StateError
+from ocihook.hook import annotations
+from ocihook.hook.state import ContainerState
+
+
+def create_runtime(state: ContainerState) -> None:
+    """Give the container its cell, and leave the wish on its cgroup.
+
+    Raises:
+        OcihookError: whatever keeps it from having one.
+    """
+    if state.pid is None:
+        raise StateError("state: pid: missing", "createRuntime has a process, says the spec")
+    _enrol(state, state.pid)
+
+
+def poststart(state: ContainerState) -> None:
+    """Bring the cell up to date with what the runtime has set since, or give it now.
+
+    A process that is gone is normal here: it ran, and has ended.
+
+    Raises:
+        OcihookError: whatever keeps a live container from having its cell.
+    """
+    if state.pid is None:
+        return
+    try:
+        _enrol(state, state.pid)
+    except ProcessGone:
+        return
+
+
+def poststop(state: ContainerState) -> None:
+    """Free the container's cell, if it still has one.
+
+    By id and bundle, whatever the annotations say now.
+
+    Raises:
+        OcihookError: when the scheduler is there and refuses.
+    """
+    from ocihook._bpf import pinned
+    from ocihook.cell import release
+
+    try:
+        pinned.unregister(release(state.id, state.bundle_hash()))
+    except SchedulerUnavailable:
+        return  # it took its cells with it
+
+
+STAGES = {"createRuntime": create_runtime, "poststart": poststart, "poststop": poststop}
+"""The stages by their names in config.json and on our command line."""
+
+
+def _enrol(state: ContainerState, pid: int) -> None:
+    """Register the container's cgroup; registering it again updates the cell that it has."""
+    if not annotations.parse(state.annotations).enrolled:
+        return
+    from ocihook._bpf import pinned
+    from ocihook.hook import bundle, cgroup, request
+
+    config = bundle.read(state.bundle)
+    # The same in practice; the state's are the ones in force.
+    state.annotations = {**config.annotations, **state.annotations}
+    wishes = annotations.parse(state.annotations)
+    if not wishes.enrolled:
+        return
+    with cgroup.find(pid) as home:
+        spec = request.cell_spec(state, config, wishes, home)
+        # The mark first: a scheduler that starts meanwhile either reads it or is
+        # there to be asked. A mark that fails does not cost the container its cell.
+        try:
+            home.mark(spec.mark())
+        finally:
+            pinned.register(spec.request(home.cgid))
