@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``ocihook``. The only place that prints, and the only one that knows typer."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from ocihook import __version__
+from ocihook.cli import cells, install, output, scheduler
+from ocihook.errors import OcihookError
+
+app = typer.Typer(
+    name="ocihook",
+    help="A cell of CPU time for every container, in one sched_ext scheduler.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(scheduler.app, name="scheduler")
+cells.add_to(app)
+install.add_to(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"ocihook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line; an error becomes one line on stderr and its documented exit code."""
+    try:
+        app()
+    except OcihookError as error:
+        output.complain(str(error))
+        sys.exit(error.exit_code)
+    sys.exit(0)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ocihook cells``: every live cell, as a table or as JSON; ``ocihook gc``."""
+
+import typer
+
+from ocihook._bpf.pinned import sweep
+from ocihook.cli import output
+from ocihook.sched.cells import list_cells
+
+NS_PER_S = 1_000_000_000
+
+COLUMNS = (
+    ("CELL", True),
+    ("NAME", False),
+    ("CONTAINER", False),
+    ("STATE", False),
+    ("WEIGHT", True),
+    ("CPUS", False),
+    ("TASKS", True),
+    ("RUN", True),
+    ("CGROUP", False),
+)
+
+
+def show_cells(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/cells.schema.json)."),
+) -> None:
+    """List the cells: cell 0 is the host, every other one a container."""
+    cells = list_cells()
+    if as_json:
+        output.show_json(cells)
+        return
+    rows = [
+        [
+            str(cell["cell"]),
+            cell["name"],
+            cell["container"][:12],
+            cell["state"],
+            str(cell["weight"]),
+            cell["cpus"],
+            str(cell["tasks"]),
+            f"{cell['run_ns'] / NS_PER_S:.1f} s",
+            cell["cgroup"] or "(gone)",
+        ]
+        for cell in cells
+    ]
+    output.show_table(COLUMNS, rows)
+
+
+def collect() -> None:
+    """Free what was left behind: abandoned claims, cells without a cgroup, drained slots."""
+    swept = sweep()
+    output.say(
+        f"freed {swept.claims} claims, {swept.dead} dead cells, {swept.drained} drained slots"
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("cells")(show_cells)
+    app.command("gc")(collect)

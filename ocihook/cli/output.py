@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How things are printed: text for people, JSON for programs, one line for errors."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+UNLIMITED_COLUMNS = 4096
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    print(text)
+
+
+def complain(text: str) -> None:
+    """Print an error to stderr."""
+    print(f"ocihook: {text}", file=sys.stderr)
+
+
+def show_json(document: Any) -> None:
+    """Print a document as JSON, readable."""
+    print(json.dumps(document, indent=2))
+
+
+def _printable(text: str) -> str:
+    """Write control characters and what is no Unicode as Python does: ``\\n``, ``\\x1b``."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under a heading; a column is (name, whether it holds numbers).
+
+    What stands in it is text, never markup, and control characters are written out: names come
+    from container owners. A terminal gets what fits its width; a file or a pipe gets everything.
+    """
+    table = Table(box=None, pad_edge=False)
+    for name, numeric in columns:
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+    for row in rows:
+        table.add_row(*(Text(_printable(value)) for value in row))
+    width = None if sys.stdout.isatty() else UNLIMITED_COLUMNS
+    Console(highlight=False, width=width).print(table)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ocihook scheduler``: start, stop, status."""
+
+from typing import Any
+
+import typer
+
+from ocihook.cli import output
+from ocihook.sched import loader
+from ocihook.sched.reconcile import restore_cells
+from ocihook.sched.status import scheduler_status
+
+app = typer.Typer(help="Start, stop and look at the scheduler.", no_args_is_help=True)
+
+
+@app.command()
+def start(
+    host_share: int = typer.Option(
+        loader.HOST_SHARE_PERCENT,
+        min=1,
+        max=90,
+        help="Percent of the CPUs that the host is owed while every cell is busy.",
+    ),
+) -> None:
+    """Load the scheduler, pin it and leave; it goes on by itself."""
+    if not loader.start(host_share):
+        output.say("scheduler already runs")
+        return
+    restored, failures = restore_cells()
+    for failure in failures:
+        output.complain(failure)
+    output.say(f"scheduler started, {restored} cells restored")
+
+
+@app.command()
+def stop() -> None:
+    """Take the scheduler out; every container goes on under the kernel's own."""
+    output.say("scheduler stopped" if loader.stop() else "no scheduler was loaded")
+
+
+@app.command()
+def status(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show the scheduler's state, and why it ended where it did."""
+    document = scheduler_status()
+    if as_json:
+        output.show_json(document)
+        return
+    for line in _describe(document):
+        output.say(line)
+
+
+def _describe(document: dict[str, Any]) -> list[str]:
+    lines = [f"state      {document['state']}"]
+    if document["scheduler"]:
+        lines.append(f"scheduler  {document['scheduler']}")
+    lines += [f"kernel     {document['kernel']}", f"abi        {document['abi']}"]
+    if document["uptime_s"] is not None:
+        lines.append(f"uptime     {document['uptime_s']:.0f} s")
+        lines.append(f"cells      {document['cells']} and the host ({document['host_share']} %)")
+    if document["exit"]:
+        ended = document["exit"]
+        lines.append(f"ended      {ended['reason']}: {ended['message']} (kind {ended['kind']})")
+        lines.append("next       ocihook scheduler start")
+    if document["state"] == "stopped":
+        lines.append("next       ocihook scheduler start")
+    return lines

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Place and remove single files so that nobody ever sees half of one."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ocihook.errors import InstallError
+
+Ours = Callable[[bytes], bool]
+"""Tells from the content of a file whether we have written it."""
+
+Step = tuple[str, Path]
+"""What was done ("placed", "kept", "removed", "absent", "left", "compiled"), and to what."""
+
+
+def place(path: Path, content: bytes, mode: int, ours: Ours, *, force: bool = False) -> Step:
+    """Write `content` to `path` in one step: a new file beside it, synced, then renamed.
+
+    Directories above it are made as needed, mode 0755.
+
+    Args:
+        force: overwrite a file that is not ours.
+
+    Returns:
+        ("placed", path), or ("kept", path) when it stands there already.
+
+    Raises:
+        InstallError: when somebody else's file is in the way, or the system refuses.
+    """
+    try:
+        current = _content(path)
+        if current == content and path.stat().st_mode & 0o7777 == mode:
+            return "kept", path
+        if current is not None and not ours(current) and not force:
+            raise InstallError(f"{path}: is not ocihook's", "move it away, or use --force")
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _replace(path, content, mode)
+    except OSError as error:
+        raise _failure(path, "placed", error) from error
+    return "placed", path
+
+
+def remove(path: Path, ours: Ours) -> Step:
+    """Remove the file `path` if it is ours.
+
+    Returns:
+        ("removed", path), ("absent", path), or ("left", path) when it is
+            somebody else's.
+
+    Raises:
+        InstallError: when the system refuses.
+    """
+    try:
+        current = _content(path)
+        if current is None:
+            return "absent", path
+        if not ours(current):
+            return "left", path
+        path.unlink()
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise _failure(path, "removed", error) from error
+    return "removed", path
+
+
+def _content(path: Path) -> bytes | None:
+    """Return the content, None when nothing is there; b"" for what is not a plain file."""
+    if not os.path.lexists(path):
+        return None
+    if path.is_symlink() or not path.is_file():
+        return b""
+    return path.read_bytes()
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    # Not *.json: podman reads every such file of its directory, whole or not.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(temporary, flags, 0o600)
+    try:
+        with os.fdopen(file, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _failure(path: Path, verb: str, error: OSError) -> InstallError:
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    hint = "run as root" if isinstance(error, PermissionError) else ""
+    return InstallError(f"{path}: cannot be {verb}: {reason}", hint)

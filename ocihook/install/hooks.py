@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands where on a host: the program, and one hooks.d file a stage.
+
+The order matters. podman skips a hook whose program is missing, in silence;
+one broken JSON file in the directory keeps every container from starting
+(podman #6629). So the program comes first and goes last.
+"""
+
+import compileall
+import json
+import os
+from importlib.resources import files as resources
+from pathlib import Path
+
+from ocihook.errors import InstallError
+from ocihook.install import files, launcher
+from ocihook.install.files import Step
+from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
+
+STAGES = ("createRuntime", "poststart", "poststop")
+
+
+def install(
+    root: Path = Path("/"),
+    hooks_dir: Path = Path(HOOKS_DIR),
+    program: Path = Path(HOOK_PROGRAM),
+    *,
+    force: bool = False,
+    text: bytes | None = None,
+) -> list[Step]:
+    """Place the hook program, then the hooks.d files. Doing it again changes nothing.
+
+    Args:
+        root: what the other paths are below; "/" but for packaging.
+        force: overwrite files that are not ours.
+        text: the program's, instead of a launcher for the Python that runs now.
+
+    Returns:
+        what was done to each file, in order.
+
+    Raises:
+        InstallError: when a file cannot be placed; those before it stay, and
+            work without it.
+    """
+    _absolute(hooks_dir, program)
+    steps = [
+        *_compile(),
+        files.place(
+            _below(root, program), text or launcher.text(), 0o755, launcher.is_ours, force=force
+        ),
+    ]
+    for stage in STAGES:
+        path = _below(root, hooks_dir / file_name(stage))
+        steps.append(files.place(path, hook_file(stage, program), 0o644, is_ours, force=force))
+    return steps
+
+
+def uninstall(
+    root: Path = Path("/"),
+    hooks_dir: Path = Path(HOOKS_DIR),
+    program: Path = Path(HOOK_PROGRAM),
+) -> list[Step]:
+    """Remove the hooks.d files, then the hook program; leave what is not ours.
+
+    Returns:
+        what was done to each file, in order.
+
+    Raises:
+        InstallError: when a file cannot be removed.
+    """
+    _absolute(hooks_dir, program)
+    steps = [files.remove(_below(root, hooks_dir / file_name(stage)), is_ours) for stage in STAGES]
+    steps.append(files.remove(_below(root, program), launcher.is_ours))
+    return steps
+
+
+def file_name(stage: str) -> str:
+    """Return the name of a stage's hooks.d file."""
+    return f"ocihook-{stage}.json"
+
+
+def hook_file(stage: str, program: Path = Path(HOOK_PROGRAM)) -> bytes:
+    """Return the content of a stage's hooks.d file, with the program's path in it."""
+    source = resources("ocihook").joinpath("hooks.d", file_name(stage))
+    document = json.loads(source.read_text(encoding="utf-8"))
+    document["hook"]["path"] = str(program)
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def is_ours(content: bytes) -> bool:
+    """Tell whether `content` is a hooks.d file of ours, edited or not."""
+    try:
+        return bool(json.loads(content)["hook"]["args"][0] == "ocihook-hook")
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _compile() -> list[Step]:
+    """Compile the package: the hook never writes .pyc files, and without them starts 9 ms later."""
+    package = Path(__file__).resolve().parents[1]
+    if not os.access(package, os.W_OK):
+        return []  # the distribution's package, which ships them
+    compileall.compile_dir(package, quiet=2)
+    return [("compiled", package)]
+
+
+def _below(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
+
+
+def _absolute(*paths: Path) -> None:
+    for path in paths:
+        if not path.is_absolute():
+            raise InstallError(f"{path}: not an absolute path", "runtimes take no other")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text of the hook program: a few lines that start ``ocihook.hook.main``.
+
+Not a console script: pip writes those without ``-IS``, which costs 2 ms, lets
+every .pth file of the machine run as root, and lets PYTHONPATH choose the code.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from ocihook.errors import InstallError
+
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+"""Preferred when it is what runs now: the name outlives an upgrade of the distribution."""
+
+MARKER = b"# ocihook-hook: "
+"""Begins the line by which a launcher is known as ours."""
+
+_MAX_SHEBANG_BYTES = 255
+"""The kernel cuts the first line there (BINPRM_BUF_SIZE, Linux 5.1)."""
+
+_TEXT = """\
+#!{interpreter} -IS
+{marker}written by `ocihook install`; `ocihook uninstall` removes it
+import os, sys
+sys.dont_write_bytecode = True
+sys.path += {directories!r}
+try:
+    from ocihook.hook.main import run
+except Exception as error:  # a package that is gone must not keep containers from starting
+    os.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
+    while os.read(0, 65536):
+        pass
+    os._exit(0)
+run(sys.argv)
+"""
+
+
+def text(interpreter: Path | None = None, directories: tuple[Path, ...] | None = None) -> bytes:
+    """Return the program's text for the Python and the package that run now.
+
+    Args:
+        interpreter: instead of :func:`interpreter`'s choice.
+        directories: instead of :func:`module_directories`'s.
+
+    Raises:
+        InstallError: when the interpreter's path does not fit a ``#!`` line.
+    """
+    chosen = interpreter or find_interpreter()
+    first_line = f"#!{chosen} -IS"
+    if len(os.fsencode(first_line)) > _MAX_SHEBANG_BYTES or any(map(str.isspace, str(chosen))):
+        raise InstallError(
+            f"{chosen}: a #! line cannot name this interpreter",
+            "install ocihook with a Python whose path is short and has no blanks",
+        )
+    entries = [str(entry) for entry in directories or module_directories()]
+    return os.fsencode(
+        _TEXT.format(interpreter=chosen, marker=MARKER.decode(), directories=entries)
+    )
+
+
+def is_ours(content: bytes) -> bool:
+    """Tell whether `content` is a launcher that :func:`text` has written."""
+    return content.startswith(b"#!") and b"\n" + MARKER in content
+
+
+def find_interpreter() -> Path:
+    """Return the Python that runs now, as something that stays.
+
+    The real binary: a pyenv shim adds 190 ms to each start, a virtual
+    environment's link may vanish with the environment and is no help under -S.
+
+    Raises:
+        InstallError: when the interpreter does not know its own path.
+    """
+    name = getattr(sys, "_base_executable", None) or sys.executable
+    if not name:
+        raise InstallError("python: does not know its own path", "start it by its full path")
+    real = Path(name).resolve()
+    if SYSTEM_PYTHON.exists() and SYSTEM_PYTHON.samefile(real):
+        return SYSTEM_PYTHON
+    return real
+
+
+def module_directories() -> tuple[Path, ...]:
+    """Return the ``sys.path`` entries that hold ``ocihook`` and ``_cffi_backend``.
+
+    Raises:
+        InstallError: when one of the two is not installed as files.
+    """
+    found: dict[Path, None] = {}
+    for module, above in (("ocihook", 2), ("_cffi_backend", 1)):
+        spec = find_spec(module)
+        if spec is None or not spec.origin or not os.path.isabs(spec.origin):
+            raise InstallError(f"module {module}: not found as a file", "install ocihook with pip")
+        found[Path(spec.origin).resolve().parents[above - 1]] = None
+    return tuple(found)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start and stop the scheduler. Nothing of ours keeps running: what lives is pinned in bpffs.
+
+The pins are made in a directory of another name, which gets its own name only when the scheduler
+runs: whoever finds the directory finds it complete.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+from ocihook._bpf.pinned_array import PinnedArray
+from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
+from ocihook.abi import SchedulerConfig, SchedulerRecord
+from ocihook.errors import SchedulerUnavailable, SystemCallError
+from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
+from ocihook.sched import probe
+
+HOST_SHARE_PERCENT = 20
+"""What cell 0 is owed while every cell is busy."""
+
+NEW_DIR = f"{PIN_ROOT}/new"
+"""Where pins are made before they are published. No dot: bpffs reserves names with one."""
+
+SETTLE_S = 10.0
+"""How long the kernel may take to enable or disable: under 0.5 s seen, 20 times that granted."""
+
+
+@contextmanager
+def _pins_locked() -> Iterator[None]:
+    """Hold the pin directory: one start or stop at a time on a host."""
+    os.makedirs(PIN_ROOT, mode=0o700, exist_ok=True)
+    fd = os.open(PIN_ROOT, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _wait(reached: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SETTLE_S
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def read_record(directory: str = PIN_DIR) -> SchedulerRecord:
+    """Return the pinned scheduler's own record.
+
+    Raises:
+        SchedulerUnavailable: nothing is pinned.
+        AbiMismatch: it was pinned by another build.
+    """
+    array = PinnedArray("scheduler", SchedulerRecord, directory=directory)
+    try:
+        return array.read(0)[0]
+    finally:
+        array.close()
+
+
+def is_running() -> bool:
+    """Return whether our scheduler is pinned and the kernel runs it."""
+    ops = probe.running_ops()
+    return ops is not None and ops.split("_")[0] == probe.OPS_NAME and os.path.exists(PIN_DIR)
+
+
+def _ejection(record: SchedulerRecord) -> str:
+    reason = record.exit_reason.decode(errors="replace")
+    message = record.exit_message.decode(errors="replace")
+    return f"{reason}: {message}" if message else reason or f"exit kind {record.exit_kind}"
+
+
+def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
+    """Load, attach and pin the scheduler; return False where it already runs.
+
+    Pins of an ejected scheduler are removed first.
+
+    Raises:
+        SchedulerUnavailable: it cannot run here, or the kernel ended it at once. Nothing is left.
+        SystemCallError: bpffs refuses a pin.
+    """
+    probe.require_all()
+    with _pins_locked():
+        if is_running():
+            return False
+        for directory in (PIN_DIR, NEW_DIR):
+            shutil.rmtree(directory, ignore_errors=True)
+        os.mkdir(NEW_DIR, mode=0o700)
+        try:
+            _load(host_share)
+            os.rename(NEW_DIR, PIN_DIR)
+        except BaseException:
+            shutil.rmtree(NEW_DIR, ignore_errors=True)
+            raise
+    return True
+
+
+def _load(host_share: int) -> None:
+    image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
+    config = SchedulerConfig(root_cgid=os.stat(CGROUPFS).st_ino, host_share=host_share)
+    with SchedulerObject(image) as scheduler:
+        scheduler.configure(config)
+        scheduler.load()
+        scheduler.pin(NEW_DIR)
+        # rmdir first: no cell may miss the end of its cgroup.
+        scheduler.pin_link(scheduler.attach_rmdir(), NEW_DIR, RMDIR_LINK)
+        scheduler.pin_link(scheduler.attach_ops(), NEW_DIR, LINK)
+        # BPF_LINK_CREATE returns a link even where init_task failed for some task and the kernel
+        # is already taking the scheduler down: only the state tells.
+        if not _wait(lambda: probe.kernel_state() in ("enabled", "disabled")):
+            raise SchedulerUnavailable(f"the scheduler stays {probe.kernel_state()}", "see: dmesg")
+        if probe.kernel_state() != "enabled":
+            ejection = _ejection(read_record(NEW_DIR))
+            raise SchedulerUnavailable(
+                f"the kernel ended the scheduler at once: {ejection}", "see: dmesg"
+            )
+
+
+def stop() -> bool:
+    """Detach the scheduler and remove every pin; return False where there was none.
+
+    The link goes first: its last reference is what keeps the scheduler attached.
+
+    Raises:
+        SchedulerUnavailable: the kernel does not let go of it.
+        SystemCallError: the pins are not for this user.
+    """
+    try:
+        os.stat(PIN_DIR)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        hint = "run this command as root"
+        raise SystemCallError(f"stat of {PIN_DIR}", errno.EACCES, hint) from None
+    with _pins_locked():
+        if not os.path.exists(PIN_DIR):  # another stop was faster
+            return False
+        ours = is_running()
+        if os.path.exists(f"{PIN_DIR}/{LINK}"):
+            os.unlink(f"{PIN_DIR}/{LINK}")
+        if ours and not _wait(lambda: probe.kernel_state() == "disabled"):
+            raise SchedulerUnavailable(
+                f"the scheduler stays {probe.kernel_state()}",
+                "another process holds its link; see: bpftool link",
+            )
+        shutil.rmtree(PIN_DIR)
+    return True

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find out whether the scheduler can run here. Each refusal is one sentence, with a hint."""
+
+import os
+from pathlib import Path
+
+from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
+from ocihook.errors import SchedulerUnavailable
+from ocihook.paths import BPFFS, CGROUPFS, SCHED_EXT
+
+OPS_NAME = "ocihook"
+"""The name of our struct_ops, as the kernel reports it."""
+
+
+def supported(sched_ext: str = SCHED_EXT) -> bool:
+    """Return whether the kernel has the sched_ext class."""
+    return os.path.isdir(sched_ext)
+
+
+def kernel_state(sched_ext: str = SCHED_EXT) -> str:
+    """Return the class's state: ``disabled``, ``enabling``, ``enabled``, ``disabling``."""
+    return Path(sched_ext, "state").read_text().strip()
+
+
+def running_ops(sched_ext: str = SCHED_EXT) -> str | None:
+    """Return the name of the scheduler that runs, or None.
+
+    The kernel shows it as the directory ``root`` while one is attached. The name may carry the
+    version that the scheduler's own build added.
+    """
+    try:
+        return Path(sched_ext, "root", "ops").read_text().strip()
+    except OSError:
+        return None
+
+
+def mount_type(path: str, mountinfo: str = "/proc/self/mountinfo") -> str | None:
+    """Return the type of the file system mounted at ``path``, the topmost one, or None.
+
+    proc(5): after the separator ``-`` comes the type.
+    """
+    found = None
+    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            before, _, after = line.partition(" - ")
+            if before.split()[4] == path:
+                found = after.split()[0]
+    return found
+
+
+def require_sched_ext(sched_ext: str = SCHED_EXT) -> None:
+    """Raise unless the kernel has sched_ext.
+
+    Raises:
+        SchedulerUnavailable: it does not.
+    """
+    if not supported(sched_ext):
+        raise SchedulerUnavailable(
+            f"kernel {os.uname().release} has no sched_ext",
+            "boot a kernel built with CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on,"
+            " in trixie-backports",
+        )
+
+
+def require_no_other(sched_ext: str = SCHED_EXT) -> None:
+    """Raise where a scheduler runs that is not ours.
+
+    Raises:
+        SchedulerUnavailable: there is one; the message has its name.
+    """
+    ops = running_ops(sched_ext)
+    if ops is not None and ops.split("_")[0] != OPS_NAME:
+        raise SchedulerUnavailable(
+            f"another sched_ext scheduler runs: {ops}",
+            "stop it first; the kernel runs one at a time",
+        )
+
+
+def require_host(
+    cgroupfs: str = CGROUPFS, bpffs: str = BPFFS, mountinfo: str = "/proc/self/mountinfo"
+) -> None:
+    """Raise unless cgroup2 and bpffs are where they are expected.
+
+    Raises:
+        SchedulerUnavailable: one of them is not.
+    """
+    kind = mount_type(cgroupfs, mountinfo)
+    if kind != "cgroup2":
+        raise SchedulerUnavailable(
+            f"{cgroupfs} is {kind or 'not mounted'}, not cgroup2",
+            "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+        )
+    if mount_type(bpffs, mountinfo) != "bpf":
+        raise SchedulerUnavailable(f"no bpffs is mounted at {bpffs}", f"mount -t bpf bpf {bpffs}")
+
+
+def require_sound_btf() -> None:
+    """Raise where the kernel's BTF does not allow any sched_ext scheduler.
+
+    Raises:
+        SchedulerUnavailable: there is none, or its kfuncs are malformed.
+    """
+    try:
+        kfunc = malformed_kfunc()
+    except NoKernelBtf:
+        raise SchedulerUnavailable(
+            "the kernel has no BTF", "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y"
+        ) from None
+    if kfunc is not None:
+        raise SchedulerUnavailable(
+            f"the BTF of kernel {os.uname().release} is malformed: {kfunc} has a hidden parameter",
+            "no sched_ext scheduler can load on this build; trixie-backports' 7.1 and 7.2 are"
+            " known for it, boot 6.18 or 7.3",
+        )
+
+
+def require_all() -> None:
+    """Run every probe, the cheapest first.
+
+    Raises:
+        SchedulerUnavailable: as soon as one fails.
+    """
+    require_sched_ext()
+    if os.geteuid() != 0:
+        raise SchedulerUnavailable("loading a scheduler takes root", "run this command as root")
+    require_host()
+    require_no_other()
+    require_sound_btf()
