@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real program in a process of its own: exit status, standard error, what it inherits."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocihook import paths
+
+Run = Callable[..., Any]
+State = Callable[..., dict[str, Any]]
+REQUIRED = {"org.ocihook/required": "true"}
+
+# This machine's cgroup hierarchy shall not decide what these tests see.
+FOUND = """
+import os
+from ocihook.hook import cgroup
+cgroup.find = lambda pid: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
+cgroup.Cgroup.mark = lambda self, mark: None
+"""
+ABSENT = "from ocihook._bpf import pinned; pinned.PIN_DIR = '/nonexistent'\n"
+"""No scheduler, whether this machine has one or not."""
+
+
+@pytest.mark.parametrize("stage", ["createRuntime", "poststart", "poststop"])
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"", "state: empty"),
+        (b"{", "state: not JSON: Expecting property name"),
+        (b'{"id": "c1"', "state: not JSON: Expecting ',' delimiter"),
+        (b"\x00\xff", "state: not JSON: 'utf-8' codec"),
+        (b"[]", "state: not a JSON object"),
+        (b"{}", "state: id: missing"),
+        (b'{"id": "a\\nb/", "bundle": "/b"}', "state: id: not the name of a directory"),
+    ],
+)
+def test_bad_state_is_one_line(run_hook: Run, stage: str, data: bytes, cause: str) -> None:
+    run = run_hook(stage, data)
+    assert (run.status, run.stdout) == (0, b"")
+    (line,) = run.lines
+    assert line.startswith(f"ocihook: {stage}: {cause}")
+
+
+def test_a_process_that_is_gone(run_hook: Run, make_state: State, gone_pid: int) -> None:
+    state = make_state(pid=gone_pid)
+    run = run_hook("createRuntime", state)
+    assert run.status == 0
+    assert run.lines == [f"ocihook: createRuntime: container c1: pid {gone_pid}: no such process"]
+    required = run_hook("createRuntime", {**state, "annotations": REQUIRED})
+    assert (required.status, required.lines) == (os.EX_NOINPUT, run.lines)
+
+
+def test_a_process_that_is_gone_is_normal_at_poststart(
+    run_hook: Run, make_state: State, gone_pid: int
+) -> None:
+    run = run_hook("poststart", make_state(pid=gone_pid, annotations=REQUIRED))
+    assert (run.status, run.lines) == (0, [])
+
+
+@pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
+def test_a_missing_bundle(run_hook: Run, make_state: State, stage: str) -> None:
+    run = run_hook(stage, make_state(bundle="/nonexistent"))
+    assert run.status == 0
+    (line,) = run.lines
+    assert line.startswith(
+        f"ocihook: {stage}: container c1: /nonexistent/config.json: no such file or directory ("
+    )
+    required = run_hook(stage, make_state(bundle="/nonexistent", annotations=REQUIRED))
+    assert (required.status, required.lines) == (os.EX_DATAERR, run.lines)
+
+
+@pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
+def test_no_scheduler(run_hook: Run, make_state: State, stage: str) -> None:
+    run = run_hook(stage, make_state(), prelude=FOUND + ABSENT)
+    assert run.status == 0
+    assert run.lines == [
+        f"ocihook: {stage}: container c1: no ocihook scheduler is loaded "
+        "(start it with: ocihook scheduler start)"
+    ]
+    required = run_hook(stage, make_state(annotations=REQUIRED), prelude=FOUND + ABSENT)
+    assert (required.status, required.lines) == (os.EX_UNAVAILABLE, run.lines)
+
+
+def test_required_of_config_json_counts(run_hook: Run, make_state: State, bundle: Path) -> None:
+    (bundle / "config.json").write_text(json.dumps({"annotations": REQUIRED}))
+    run = run_hook("createRuntime", make_state(), prelude=FOUND + ABSENT)
+    assert run.status == os.EX_UNAVAILABLE
+
+
+def test_no_scheduler_at_poststop_is_success(run_hook: Run, make_state: State) -> None:
+    run = run_hook("poststop", make_state(pid=None), prelude=ABSENT)
+    assert (run.status, run.lines) == (0, [])
+
+
+def test_poststop_never_fails(run_hook: Run, make_state: State) -> None:
+    broken = "from ocihook._bpf import pinned; pinned.unregister = None\n"
+    run = run_hook("poststop", make_state(annotations=REQUIRED), prelude=broken)
+    assert run.status == 0
+    assert len(run.lines) == 1
+
+
+@pytest.mark.parametrize(
+    "wishes", [{"org.ocihook/cel": "web"}, {"org.ocihook/weight": "0"}, {"org.ocihook/cell": "\n"}]
+)
+def test_bad_annotations(run_hook: Run, make_state: State, wishes: dict[str, str]) -> None:
+    run = run_hook("createRuntime", make_state(annotations=wishes))
+    assert run.status == 0
+    (line,) = run.lines
+    assert line.startswith("ocihook: createRuntime: container c1: annotation ")
+    required = run_hook("createRuntime", make_state(annotations=wishes | REQUIRED))
+    assert required.status == os.EX_DATAERR
+
+
+@pytest.mark.parametrize("stage", [None, "", "prestart", "createruntime", "a\nb\x1b[2J"])
+def test_unknown_stage(run_hook: Run, make_state: State, stage: str | None) -> None:
+    run = run_hook(stage, make_state(annotations=REQUIRED))
+    assert (run.status, run.stdout) == (0, b"")
+    (line,) = run.lines
+    assert "unknown stage, nothing done (known: createRuntime, poststart, poststop)" in line
+    assert line.isprintable()
+
+
+def test_an_error_of_our_own_names_its_place(run_hook: Run, make_state: State) -> None:
+    broken = "from ocihook.hook import bundle; bundle.read = lambda path: 1 / 0\n"
+    run = run_hook("createRuntime", make_state(), prelude=broken)
+    assert run.status == 0
+    (line,) = run.lines
+    assert "internal error: ZeroDivisionError: division by zero at <string>:" in line
+    required = run_hook("createRuntime", make_state(annotations=REQUIRED), prelude=broken)
+    assert required.status == os.EX_SOFTWARE
+
+
+def test_a_long_message_is_cut(run_hook: Run, make_state: State) -> None:
+    run = run_hook("createRuntime", make_state(bundle="/" + "x" * 4000))
+    (line,) = run.lines
+    assert len(line) == 1024
+
+
+def test_a_package_that_is_gone_does_not_break_containers(run_hook: Run, make_state: State) -> None:
+    broken = "import sys; sys.modules['ocihook.hook'] = None\n"
+    run = run_hook("createRuntime", make_state(annotations=REQUIRED), prelude=broken)
+    assert run.status == 0
+    (line,) = run.lines
+    assert line.startswith("ocihook: cannot be imported: ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("size_bytes", [200_000, (4 << 20) + 1])
+@pytest.mark.parametrize("stage", ["createRuntime", "unknown"])
+def test_all_of_standard_input_is_read(
+    run_hook: Run, make_state: State, gone_pid: int, stage: str, size_bytes: int
+) -> None:
+    """Else the runtime gets EPIPE, which kills crun. Popen.communicate would hide it."""
+    state = make_state(pid=gone_pid, annotations={"a": "x" * size_bytes})
+    read_end, write_end = os.pipe()
+    writer = os.fork()
+    if writer == 0:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.close(read_end)
+        data = json.dumps(state).encode()
+        while data:
+            data = data[os.write(write_end, data) :]
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stdin:
+        run = run_hook(stage, b"", stdin=stdin)
+    assert os.waitpid(writer, 0)[1] == 0
+    assert run.status == 0
+    (line,) = run.lines
+    if stage == "unknown":
+        assert "unknown stage" in line or "more than 4194304" in line
+    elif size_bytes > 4 << 20:
+        assert "standard input: " in line
+        assert " bytes, more than 4194304" in line
+    else:
+        assert "no such process" in line
+
+
+def test_standard_input_that_never_ends(run_hook: Run) -> None:
+    quick = "from ocihook.hook import process; process.prepare.__defaults__ = (0.2,)\n"
+    read_end, write_end = os.pipe()
+    began_s = time.monotonic()
+    with os.fdopen(read_end, "rb") as stdin, os.fdopen(write_end, "wb"):
+        run = run_hook("createRuntime", b"", prelude=quick, stdin=stdin)
+    assert time.monotonic() - began_s < 5
+    assert run.status == 0
+    (line,) = run.lines
+    assert line.startswith("ocihook: createRuntime: the deadline has passed (")
+
+
+def test_the_deadline_comes_though_signals_were_blocked(run_hook: Run) -> None:
+    """crun blocks all of them before it runs hooks."""
+    quick = (
+        "import _signal; _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())\n"
+        "from ocihook.hook import process; process.prepare.__defaults__ = (0.2,)\n"
+    )
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as stdin, os.fdopen(write_end, "wb"):
+        run = run_hook("createRuntime", b"", prelude=quick, stdin=stdin)
+    (line,) = run.lines
+    assert "the deadline has passed" in line
+
+
+def test_a_terminal(run_hook: Run) -> None:
+    master, slave = pty.openpty()
+    try:
+        with os.fdopen(slave, "rb", buffering=0) as stdin:
+            run = run_hook("createRuntime", b"", stdin=stdin)
+    finally:
+        os.close(master)
+    assert run.status == 0
+    assert run.lines == [
+        "ocihook: createRuntime: standard input: a terminal "
+        "(a container runtime calls this program)"
+    ]
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(interpreter: str, tmp_path: Path, closed: str) -> None:
+    from ocihook.install import launcher
+
+    program = tmp_path / "ocihook-hook"
+    program.write_bytes(launcher.text())
+    program.chmod(0o755)
+    run = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" createRuntime {closed}', str(program)],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0
+    assert run.stdout == b""
+    assert run.stderr in (b"ocihook: createRuntime: state: empty\n", b"")
+    assert (run.stderr == b"") == ("2>&-" in closed)
+
+
+def test_poisoned_environment_and_deleted_directory(
+    run_hook: Run, make_state: State, gone_pid: int, tmp_path: Path
+) -> None:
+    poison = tmp_path / "poison"
+    poison.mkdir()
+    for name in ("os", "stat", "ocihook", "sitecustomize", "_json"):
+        (poison / f"{name}.py").write_text("raise SystemExit('poisoned')\n")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    environment = {
+        "PYTHONPATH": str(poison), "PYTHONHOME": "/nonexistent", "PYTHONSTARTUP": "/nonexistent",
+        "PYTHONINSPECT": "1", "PYTHONDEVMODE": "1", "PYTHONWARNINGS": "error", "HOME": str(poison),
+    }  # fmt: skip
+    run = run_hook(
+        "createRuntime", make_state(pid=gone_pid), env=environment,
+        cwd=gone, preexec_fn=lambda: gone.rmdir(),
+    )  # fmt: skip
+    assert run.status == 0
+    assert run.lines == [f"ocihook: createRuntime: container c1: pid {gone_pid}: no such process"]
+
+
+def test_empty_environment(run_hook: Run, make_state: State, gone_pid: int) -> None:
+    run = run_hook("createRuntime", make_state(pid=gone_pid), env={})
+    assert (run.status, len(run.lines)) == (0, 1)
+
+
+def test_what_was_inherited_is_reset(run_hook: Run, make_state: State) -> None:
+    spy = """
+import os, _signal
+_signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
+os.umask(0)
+from ocihook.hook import stages
+def look(state):
+    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+    raise RuntimeError(f"{mask} {os.umask(0):o} {os.getcwd()}")
+stages.STAGES["createRuntime"] = look
+"""
+    (line,) = run_hook("createRuntime", make_state(), prelude=spy).lines
+    assert "RuntimeError: set() 77 / at" in line
+
+
+def test_pins_are_where_the_abi_says() -> None:
+    assert paths.PIN_DIR == "/sys/fs/bpf/ocihook/v1"

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ocihook.cell import CellSpec, bundle_hash
+from ocihook.hook import annotations, bundle, request
+from ocihook.hook.cgroup import Cgroup
+from ocihook.hook.state import ContainerState
+
+Make = Callable[..., CellSpec]
+ID = "0123456789abcdef0123"
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make a spec from the files of a cgroup, linux.resources.cpu, and annotations."""
+    directory = os.open(tmp_path, os.O_RDONLY)
+
+    def spec(
+        files: dict[str, str] | None = None,
+        cpu: dict[str, object] | None = None,
+        wishes: dict[str, str] | None = None,
+        final: str = "",
+    ) -> CellSpec:
+        for name, text in (files or {}).items():
+            (tmp_path / name).write_text(text + "\n")
+        config = {
+            "process": {"execCPUAffinity": {"final": final}},
+            "linux": {"resources": {"cpu": cpu}},
+        }
+        return request.cell_spec(
+            ContainerState(id=ID, pid=5, status="creating", bundle="/b", annotations={}),
+            bundle.parse(json.dumps(config).encode()),
+            annotations.parse(
+                {annotations.PREFIX + key: text for key, text in (wishes or {}).items()}
+            ),
+            Cgroup(77, "/c1", directory),
+        )
+
+    yield spec
+    os.close(directory)
+
+
+def test_defaults(make: Make) -> None:
+    spec = make()
+    assert (spec.container, spec.name) == (ID, ID[:12])
+    assert (spec.weight, spec.allowed, spec.exec_allowed) == (100, 0, 0)
+    assert spec.bundle_hash == bundle_hash("/b")
+
+
+def test_name(make: Make) -> None:
+    assert make(wishes={"cell": "web"}).name == "web"
+
+
+@pytest.mark.parametrize(
+    ("files", "cpu", "wishes", "weight"),
+    [
+        ({"cpu.weight": "39"}, {"shares": 1024}, {"weight": "300"}, 300),
+        ({"cpu.weight": "39"}, {"shares": 1024}, {}, 39),
+        ({"cpu.weight": "0"}, {"shares": 1024}, {}, 1),  # cpu.idle is set
+        ({"cpu.weight": ""}, {"shares": 2048}, {}, 174),
+        ({}, {"shares": 2048}, {}, 174),
+        ({}, {"shares": 0}, {}, 100),
+        ({}, {}, {}, 100),
+    ],
+)
+def test_weight(
+    make: Make, files: dict[str, str], cpu: dict[str, object], wishes: dict[str, str], weight: int
+) -> None:
+    assert make(files, cpu, wishes).weight == weight
+
+
+@pytest.mark.parametrize(
+    ("files", "cpu", "allowed"),
+    [
+        # A cpuset of its own: what is in effect counts.
+        ({"cpuset.cpus": "0-3", "cpuset.cpus.effective": "0-1"}, {"cpus": "0-3"}, 0b11),
+        ({"cpuset.cpus": "0-3", "cpuset.cpus.effective": "0-1"}, {}, 0b11),
+        # None of its own: those of the machine are no restriction.
+        ({"cpuset.cpus": "", "cpuset.cpus.effective": "0-7"}, {}, 0),
+        # The systemd driver puts it on the scope above.
+        ({"cpuset.cpus": "", "cpuset.cpus.effective": "2"}, {"cpus": "2"}, 0b100),
+        # The cpuset controller is off.
+        ({}, {"cpus": "1"}, 0b10),
+        ({}, {}, 0),
+        ({"cpuset.cpus": "0-4095", "cpuset.cpus.effective": "0-4095"}, {}, 0),
+    ],
+)
+def test_allowed(make: Make, files: dict[str, str], cpu: dict[str, object], allowed: int) -> None:
+    assert make(files, cpu).allowed == allowed
+
+
+def test_exec_allowed(make: Make) -> None:
+    assert make(final="1,3").exec_allowed == 0b1010

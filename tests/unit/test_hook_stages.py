@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import ocihook._bpf
+from ocihook import cell
+from ocihook.abi import CellRelease, CellRequest
+from ocihook.errors import (
+    AnnotationError,
+    BundleError,
+    CellTableFull,
+    OcihookError,
+    ProcessGone,
+    SchedulerUnavailable,
+    StateError,
+    SystemCallError,
+)
+from ocihook.hook import cgroup, stages
+from ocihook.hook.cgroup import Cgroup
+from ocihook.hook.state import ContainerState
+
+CELL = "org.ocihook/cell"
+
+
+class Scheduler(ModuleType):
+    """In place of ocihook._bpf.pinned: remembers what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("ocihook._bpf.pinned")
+        self.registered: list[CellRequest] = []
+        self.released: list[CellRelease] = []
+        self.failure: OcihookError | None = None
+
+    def register(self, request: CellRequest) -> tuple[int, int]:
+        if self.failure:
+            raise self.failure
+        self.registered.append(request)
+        return 1, 1
+
+    def unregister(self, release: CellRelease) -> int:
+        if self.failure:
+            raise self.failure
+        self.released.append(release)
+        return 0
+
+
+@pytest.fixture
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> Scheduler:
+    pinned = Scheduler()
+    monkeypatch.setitem(sys.modules, "ocihook._bpf.pinned", pinned)
+    monkeypatch.setattr(ocihook._bpf, "pinned", pinned, raising=False)
+    return pinned
+
+
+@pytest.fixture
+def marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[bytes]:
+    """What is written to the container's cgroup, which is found."""
+    written: list[bytes] = []
+    monkeypatch.setattr(
+        cgroup, "find", lambda pid: Cgroup(77, f"/{pid}", os.open(tmp_path, os.O_RDONLY))
+    )
+    monkeypatch.setattr(Cgroup, "mark", lambda _self, mark: written.append(mark))
+    return written
+
+
+Make = Callable[..., ContainerState]
+
+
+@pytest.fixture
+def make(bundle: Path) -> Make:
+    def state(**members: Any) -> ContainerState:
+        given = {"id": "c1", "pid": 5, "status": "creating", "bundle": str(bundle)}
+        return ContainerState(**{**given, "annotations": {}, **members})
+
+    return state
+
+
+@pytest.mark.parametrize("stage", [stages.create_runtime, stages.poststart])
+def test_enrols(
+    stage: Callable[[ContainerState], None], make: Make, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    stage(make(annotations={CELL: "web", "org.ocihook/weight": "300"}))
+    (request,) = scheduler.registered
+    assert (request.cgid, request.container, request.name) == (77, b"c1", b"web")
+    assert request.weight == 300
+    (mark,) = marks
+    assert cell.from_mark(mark).request(77).pack() == request.pack()
+
+
+def test_wishes_of_config_json_count_those_of_the_state_more(
+    make: Make, bundle: Path, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    (bundle / "config.json").write_text(
+        '{"annotations": {"org.ocihook/cell": "config", "org.ocihook/weight": "7",'
+        ' "org.ocihook/required": "true"}}'
+    )
+    state = make(annotations={CELL: "state"})
+    stages.create_runtime(state)
+    assert (scheduler.registered[0].name, scheduler.registered[0].weight) == (b"state", 7)
+    assert state.annotations["org.ocihook/required"] == "true"
+
+
+def test_off_in_the_state_reads_nothing_else(make: Make, scheduler: Scheduler) -> None:
+    stages.create_runtime(make(bundle="/nonexistent", annotations={CELL: "off"}))
+    assert not scheduler.registered
+
+
+def test_off_in_config_json(
+    make: Make, bundle: Path, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    (bundle / "config.json").write_text('{"annotations": {"org.ocihook/cell": "off"}}')
+    stages.poststart(make())
+    assert not scheduler.registered
+    assert not marks
+
+
+def test_create_runtime_needs_a_process(make: Make, scheduler: Scheduler) -> None:
+    with pytest.raises(StateError, match="state: pid: missing"):
+        stages.create_runtime(make(pid=None))
+
+
+def test_poststart_does_not(make: Make, scheduler: Scheduler) -> None:
+    stages.poststart(make(pid=None, status="stopped"))
+    assert not scheduler.registered
+
+
+def test_a_process_that_has_ended(
+    make: Make, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(pid: int) -> Cgroup:
+        raise ProcessGone(f"pid {pid}: ended")
+
+    monkeypatch.setattr(cgroup, "find", find)
+    stages.poststart(make())
+    with pytest.raises(ProcessGone, match="pid 5: ended"):
+        stages.create_runtime(make())
+
+
+def test_the_mark_is_left_for_a_scheduler_that_comes_later(
+    make: Make, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    scheduler.failure = SchedulerUnavailable("no ocihook scheduler is loaded")
+    with pytest.raises(SchedulerUnavailable):
+        stages.create_runtime(make())
+    assert len(marks) == 1
+
+
+def test_a_mark_that_fails_does_not_cost_the_cell(
+    make: Make, scheduler: Scheduler, marks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Cgroup, _mark: bytes) -> None:
+        raise SystemCallError("mark", 1)
+
+    monkeypatch.setattr(Cgroup, "mark", refuse)
+    with pytest.raises(SystemCallError, match="mark: operation not permitted"):
+        stages.create_runtime(make())
+    assert len(scheduler.registered) == 1
+
+
+def test_a_full_table(make: Make, scheduler: Scheduler, marks: list[bytes]) -> None:
+    scheduler.failure = CellTableFull("every cell is taken")
+    with pytest.raises(CellTableFull):
+        stages.create_runtime(make())
+
+
+def test_a_missing_bundle(make: Make, scheduler: Scheduler) -> None:
+    with pytest.raises(BundleError, match=r"/nonexistent/config\.json: no such file"):
+        stages.create_runtime(make(bundle="/nonexistent"))
+
+
+def test_a_misspelt_wish(make: Make, scheduler: Scheduler) -> None:
+    with pytest.raises(AnnotationError, match=r"annotation 'org\.ocihook/wieght': unknown"):
+        stages.create_runtime(make(annotations={"org.ocihook/wieght": "5"}))
+    assert not scheduler.registered
+
+
+def test_poststop_releases_by_container_and_bundle(
+    make: Make, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    stages.create_runtime(make())
+    stages.poststop(make(pid=None, status="stopped", annotations={"org.ocihook/wieght": ""}))
+    (release,) = scheduler.released
+    assert (release.cgid, release.container) == (0, b"c1")
+    assert release.bundle_hash == scheduler.registered[0].bundle_hash
+
+
+def test_poststop_without_a_scheduler_has_nothing_to_do(make: Make, scheduler: Scheduler) -> None:
+    scheduler.failure = SchedulerUnavailable("no ocihook scheduler is loaded")
+    stages.poststop(make(pid=None))
+
+
+def test_poststop_says_what_else_fails(make: Make, scheduler: Scheduler) -> None:
+    scheduler.failure = SystemCallError("release", 1)
+    with pytest.raises(SystemCallError, match="release: operation not permitted"):
+        stages.poststop(make(pid=None))

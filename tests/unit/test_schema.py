@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocihook import schema
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+HOOK = {
+    "version": "1.0.0",
+    "hook": {"path": "/bin/true"},
+    "when": {"always": True},
+    "stages": ["poststop"],
+}
+CELL = {
+    "cell": 3, "name": "web", "container": "c1", "cgid": 77, "cgroup": "/c1", "state": "live",
+    "generation": 1, "weight": 100, "cpus": "0-3", "exec_cpus": None, "tasks": 2, "run_ns": 5,
+}  # fmt: skip
+STATUS = {
+    "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 1.5,
+    "exit": None, "cells": 0, "host_share": 10,
+}  # fmt: skip
+
+
+def test_each_file_is_a_schema_of_2020_12() -> None:
+    assert sorted(schema.NAMES) == sorted(
+        path.name.removesuffix(".schema.json") for path in SCHEMAS.iterdir()
+    )
+    for name in schema.NAMES:
+        document = schema.load(name)
+        assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+        assert document["$id"] == f"urn:ocihook:schema:{name}"
+        schema.validator(name)  # checks it against the metaschema
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("hooks", HOOK),
+        ("cells", []),
+        ("cells", [CELL]),
+        ("cells", [{**CELL, "cell": 0, "weight": 40000, "container": "", "cgroup": None}]),
+        ("scheduler-status", STATUS),
+        (
+            "scheduler-status",
+            {**STATUS, "state": "ejected", "uptime_s": None, "host_share": None, "scheduler": None,
+             "exit": {"kind": 1024, "code": -1, "reason": "runtime error", "message": ""}},
+        ),
+    ],
+)  # fmt: skip
+def test_accepts(name: str, document: object) -> None:
+    assert schema.findings(name, document) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "pointer"),
+    [
+        ("hooks", {**HOOK, "version": "0.1.0"}, "/version"),
+        ("hooks", {**HOOK, "when": {}}, "/when"),
+        ("hooks", {**HOOK, "when": {"annotations": {"a": "("}}}, "/when/annotations/a"),
+        ("hooks", {**HOOK, "when": {"annotations": {"(": ""}}}, "/when/annotations"),
+        ("hooks", {**HOOK, "stages": ["poststopp"]}, "/stages/0"),
+        ("hooks", {**HOOK, "stages": []}, "/stages"),
+        ("hooks", {**HOOK, "hook": {"path": "true"}}, "/hook/path"),
+        ("hooks", {**HOOK, "hook": {"path": "/x", "timeout": 0}}, "/hook/timeout"),
+        ("cells", [CELL, {**CELL, "state": "free"}], "/1/state"),
+        ("cells", [{**CELL, "weight": 10001}], "/0/weight"),
+        ("cells", [{**CELL, "cpus": "0-x"}], "/0/cpus"),
+        ("cells", [{**CELL, "more": 1}], "/0"),
+        ("cells", [{key: value for key, value in CELL.items() if key != "tasks"}], "/0"),
+        ("scheduler-status", {**STATUS, "state": "up"}, "/state"),
+        ("scheduler-status", {**STATUS, "exit": {"kind": 1}}, "/exit"),
+        ("scheduler-status", {**STATUS, "abi": True}, "/abi"),
+        ("oci-state", {"id": "a", "status": "b", "bundle": "/", "annotations": {"a/~": 1}},
+         "/annotations/a~1~0"),
+    ],
+)  # fmt: skip
+def test_findings_name_the_place(name: str, document: Any, pointer: str) -> None:
+    assert pointer in [where for where, _ in schema.findings(name, document)]
+
+
+def test_findings_come_in_order() -> None:
+    found = schema.findings("oci-state", {"id": "a/b", "status": "", "bundle": "b", "pid": "1"})
+    assert [where for where, _ in found] == ["/bundle", "/id", "/pid", "/status"]
