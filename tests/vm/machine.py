@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The virtual machine: its command line, its life, and its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import subprocess
+import time
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from . import image
+from .errors import GuestTimeout
+from .kernels import Kernel
+from .qemu import Qemu
+
+_READ_BYTES = 1 << 16
+_WATCH_S = 1.0
+# QEMU stops such a guest but stays, and would be taken for a hang. Seen with nested KVM that cannot
+# run what the guest runs.
+_STUCK = b"KVM internal error"
+_KERNEL_ARGUMENTS = (
+    "console=ttyS0",
+    "quiet",
+    "panic=-1",  # with -no-reboot a panic ends QEMU at once
+    "oops=panic",  # a guest that has oopsed proves nothing any more
+    "mitigations=off",
+    "rcupdate.rcu_cpu_stall_timeout=120",  # on a loaded machine an emulated CPU is away for long
+    f"root=PARTUUID={image.PARTUUID}",
+    "rootwait=30",  # without a number it hangs silently for ever if the disk is not found
+    "rw",
+    "init=/sbin/rig-boot",
+)
+
+
+class Accelerator(NamedTuple):
+    """How the guest's instructions are run: QEMU's ``-accel`` and ``-cpu``."""
+
+    accel: str
+    cpu: str
+
+
+KVM = Accelerator("kvm", "host")
+# la57: five-level page tables double the cost of every emulated page walk.
+TCG = Accelerator("tcg,thread=multi", "max,la57=off")
+TCG_SINGLE = Accelerator("tcg,thread=single", "max,la57=off")
+
+
+class Machine(NamedTuple):
+    """A virtual machine to start: what it is made of."""
+
+    qemu: Qemu
+    accelerator: Accelerator
+    kernel: Kernel
+    disk: Path
+    cpus: int
+    memory_mib: int
+
+    def arguments(self, in_tar: Path, out_tar: Path, console: Path) -> list[str]:
+        """Return the command that starts it; the guest writes to its standard output."""
+        # fmt: off
+        command = [
+            self.qemu.program, *self.qemu.arguments,
+            "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
+            "-accel", self.accelerator.accel, "-cpu", self.accelerator.cpu,
+            "-smp", str(self.cpus), "-m", str(self.memory_mib),
+            "-serial", f"file:{console}",
+            "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=h",
+            "-chardev", "stdio,id=h,signal=off",
+            "-kernel", str(self.kernel.vmlinuz), "-append", " ".join(_KERNEL_ARGUMENTS),
+            "-device", "nvme,id=n,serial=rig",
+        ]
+        for nsid, (file, snapshot) in enumerate(
+            ((self.disk, "on"), (in_tar, "on"), (out_tar, "off")), start=1
+        ):
+            drive = f"file={file},format=raw,if=none,id=d{nsid},snapshot={snapshot},cache=unsafe"
+            command += ["-drive", drive, "-device", f"nvme-ns,bus=n,nsid={nsid},drive=d{nsid}"]
+        # fmt: on
+        return command
+
+    def run(self, directory: Path, output: BinaryIO, timeout_s: float) -> None:
+        """Start it with in.tar and out.tar of ``directory`` and pass its output on until it ends.
+
+        :raises GuestTimeout: if it has not ended after ``timeout_s``; it is gone then
+        """
+        console, log = directory / "console.log", directory / "qemu.log"
+        command = self.arguments(directory / "in.tar", directory / "out.tar", console)
+        with log.open("wb") as errors:
+            # pdeathsig: no guest survives a rig that was killed.
+            guest = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=self.qemu.environment() | {"TMPDIR": str(directory)},
+            )
+        deadline = time.monotonic() + timeout_s
+        try:
+            while _pass_on(guest, output, min(deadline, time.monotonic() + _WATCH_S)):
+                if _STUCK in log.read_bytes():
+                    return
+                if time.monotonic() >= deadline:
+                    message = f"guest: not done after {timeout_s:.0f} s; try a longer --timeout"
+                    raise GuestTimeout(message)
+            guest.wait()
+        finally:
+            guest.kill()
+            guest.communicate()
+
+
+def _pass_on(guest: subprocess.Popen[bytes], output: BinaryIO, until: float) -> bool:
+    """Copy the guest's output as it comes ``until`` then, and return whether there may be more."""
+    assert guest.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(guest.stdout, selectors.EVENT_READ)
+        while (left_s := until - time.monotonic()) > 0:
+            if not selector.select(left_s):
+                break
+            data = os.read(guest.stdout.fileno(), _READ_BYTES)
+            if not data:
+                return False
+            output.write(data)
+            output.flush()
+    return True
+
+
+def log_tail(path: Path, lines: int) -> str:
+    """Return the last ``lines`` lines of a log, without terminal control sequences."""
+    if not path.exists():
+        return ""
+    text = path.read_bytes()[-(1 << 16) :].decode("utf-8", "replace").replace("\r", "")
+    return "\n".join(re.sub(r"\x1b[\[c][0-9;?]*[a-zA-Z]?", "", text).splitlines()[-lines:])

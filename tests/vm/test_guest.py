@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/guest, run inside guests: one boot for each pair of a Debian suite and a kernel.
+
+Each guest's whole session is one test here. Its output goes straight to the terminal; what failed
+in it is named in the failure.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from .run import Request, run
+
+CLONE = Path(__file__).parents[2]
+
+GUESTS = [("trixie", "6.18"), ("forky", "7.3")]
+"""Runtimes of a suite on a kernel: first the one most machines have, then the newest of both."""
+
+EXPECTED_SKIPS: dict[str, str] = {}
+"""Guest tests that may skip, with the reason. A skip that is not here is a failure."""
+
+_GUEST_TIMEOUT_S = 1200
+
+
+def session_problems(junit: Path) -> list[str]:
+    """Return what is wrong with a guest's session, one line each; nothing if all is right."""
+    if not junit.exists():
+        return ["the session wrote no results"]
+    cases = list(ElementTree.parse(junit).getroot().iter("testcase"))
+    problems = [] if cases else ["no test was run"]
+    for case in cases:
+        name = f"{case.get('classname')}::{case.get('name')}"
+        for outcome in case:
+            if outcome.tag in {"failure", "error"}:
+                reason = (outcome.get("message") or "").splitlines() or ["no message"]
+                problems.append(f"{name}: {reason[0]}")
+            elif outcome.tag == "skipped" and name not in EXPECTED_SKIPS:
+                problems.append(f"{name}: skipped unexpectedly: {outcome.get('message')}")
+    return problems
+
+
+@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.parametrize(("suite", "kernel"), GUESTS)
+def test_guest_session(
+    suite: str, kernel: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
+    faulthandler.cancel_dump_traceback_later()
+    # -P: the ocihook under test is the installed one, not the sources in /with.
+    pytest_command = ("python3", "-P", "-m", "pytest", "tests/guest", "-p", "no:cacheprovider")
+    request = Request(
+        command=(*pytest_command, "--junitxml=/out/junit.xml"),
+        suite=suite,
+        kernel=kernel,
+        timeout_s=_GUEST_TIMEOUT_S,
+        with_dir=CLONE,
+        out_dir=tmp_path,
+        wheel=Path(os.environ["OCIHOOK_WHEEL"]),
+    )
+    with capfd.disabled():
+        print(flush=True)
+        status = run(request, sys.stdout.buffer)
+    problems = session_problems(tmp_path / "junit.xml")
+    assert (status, problems) == (0, []), "\n".join(problems)
