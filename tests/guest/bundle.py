@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a bundle and run it with a real runtime: what the guest's tests and the demo are built on.
+
+The container's root file system is the guest's own /usr, read-only, so that Python, the shell and
+ocihook itself are inside. bpffs is there too: a workload can ask the scheduler which cell it is in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ocihook.paths import CGROUPFS, HOOK_PROGRAM
+
+STAGES = ("createRuntime", "poststart", "poststop")
+PARENT = "ocihook-test"
+"""The cgroup below which the containers' cgroups are made."""
+
+BURN = ("/bin/sh", "-c", "while :; do :; done")
+"""A task that never sleeps."""
+
+TIMEOUT_S = 120.0
+"""One call of a runtime in an emulated machine: seconds as a rule, a minute under load."""
+
+
+def burn(tasks: int) -> tuple[str, ...]:
+    """Return the command of ``tasks`` processes that never sleep."""
+    loops = "while :; do :; done & " * (tasks - 1)
+    return ("/bin/sh", "-c", f"{loops}while :; do :; done")
+
+
+def ask_cell() -> tuple[str, ...]:
+    """Return a command that prints the cell, generation and cgid that it runs in, then sleeps."""
+    site = [
+        path for path in sys.path if Path(path, "ocihook").is_dir() or path.endswith("-packages")
+    ]
+    code = (
+        f"import sys; sys.path[:0] = {site!r}\n"
+        "from ocihook._bpf.pinned import cell_of\n"
+        "found = cell_of()\n"
+        "print(found.cell, found.generation, found.cgid, flush=True)\n"
+        "import time; time.sleep(1000)\n"
+    )
+    return ("/usr/bin/python3", "-IS", "-c", code)
+
+
+def hook_entries(
+    stages: tuple[str, ...] = STAGES, program: str = HOOK_PROGRAM
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the ``hooks`` member of config.json that calls the hook program."""
+    return {
+        stage: [{"path": program, "args": ["ocihook-hook", stage], "timeout": 60}]
+        for stage in stages
+    }
+
+
+def config(
+    container: str,
+    command: tuple[str, ...],
+    *,
+    cpu: dict[str, Any] | None = None,
+    annotations: dict[str, str] | None = None,
+    stages: tuple[str, ...] = STAGES,
+    program: str = HOOK_PROGRAM,
+) -> dict[str, Any]:
+    """Return a config.json (runtime-spec 1.0) for ``command`` on the guest's own /usr."""
+    binds = [
+        {
+            "destination": path,
+            "type": "bind",
+            "source": path,
+            "options": ["rbind", "ro"],
+        }
+        for path in ("/usr", "/etc", "/sys/fs/bpf")
+    ]
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": list(command),
+            "env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG=C.UTF-8"],
+            "cwd": "/",
+        },
+        "root": {"path": "rootfs"},
+        "hostname": container[:60],
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+            *binds,
+        ],
+        "hooks": hook_entries(stages, program),
+        "annotations": annotations or {},
+        "linux": {
+            "cgroupsPath": f"/{PARENT}/{container}",
+            "resources": {"cpu": cpu or {}},
+            "namespaces": [
+                {"type": kind} for kind in ("pid", "mount", "ipc", "uts", "cgroup", "network")
+            ],
+        },
+    }
+
+
+class Container:
+    """A container of a real runtime, by its id."""
+
+    def __init__(
+        self, runtime: str, container: str, bundle: Path, document: dict[str, Any]
+    ) -> None:
+        """Write the bundle."""
+        self.runtime = runtime
+        self.id = container
+        self.bundle = bundle
+        self.cgroup = Path(CGROUPFS, document["linux"]["cgroupsPath"].lstrip("/"))
+        rootfs = bundle / "rootfs"
+        rootfs.mkdir(parents=True)
+        for name in ("bin", "sbin", "lib", "lib64"):
+            if Path("/", name).is_symlink():
+                (rootfs / name).symlink_to(os.readlink(f"/{name}"))
+        (bundle / "config.json").write_text(json.dumps(document))
+
+    def call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a verb of the runtime; its output and the container's go to files of the bundle."""
+        with (
+            open(self.bundle / "stdout", "a+b") as stdout,
+            open(self.bundle / "stderr", "a+b") as stderr,
+        ):
+            done = subprocess.run(
+                [self.runtime, *arguments],
+                cwd=self.bundle,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        result = subprocess.CompletedProcess(done.args, done.returncode, self.stdout, self.stderr)
+        if check and done.returncode:
+            raise AssertionError(f"{done.args}: exit {done.returncode}\n{self.stderr}")
+        return result
+
+    @property
+    def stdout(self) -> str:
+        """What the runtime and the container have printed so far."""
+        return (self.bundle / "stdout").read_text(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        """What the runtime has complained of so far."""
+        return (self.bundle / "stderr").read_text(errors="replace")
+
+    def create(self) -> Container:
+        """Create it: the hook has run, the workload has not."""
+        self.call("create", "--bundle", os.fspath(self.bundle), self.id)
+        return self
+
+    def start(self) -> Container:
+        """Start the workload of a created container."""
+        self.call("start", self.id)
+        return self
+
+    def run(self) -> Container:
+        """Create and start it in the background."""
+        return self.create().start()
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as the runtime reports it."""
+        done = subprocess.run(
+            [self.runtime, "state", self.id],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+        state: dict[str, Any] = json.loads(done.stdout)
+        return state
+
+    def wait_for_output(self, timeout_s: float = TIMEOUT_S) -> str:
+        """Wait for the workload's first line and return it."""
+        deadline = time.monotonic() + timeout_s
+        while "\n" not in self.stdout:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.id}: printed nothing in {timeout_s} s\n{self.stderr}")
+            time.sleep(0.05)
+        return self.stdout.splitlines()[0]
+
+    def kill_tasks(self) -> None:
+        """End every task of the cgroup at once, without asking the runtime (cgroup.kill, 5.14)."""
+        if not self.cgroup.exists():
+            return
+        (self.cgroup / "cgroup.kill").write_text("1")
+        deadline = time.monotonic() + TIMEOUT_S
+        while "populated 1" in (self.cgroup / "cgroup.events").read_text():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.cgroup}: tasks do not end")
+            time.sleep(0.02)
+
+    def delete(self) -> None:
+        """End and delete it, as an engine does; poststop runs here."""
+        self.call("delete", "--force", self.id)
+
+    def clean_up(self) -> None:
+        """Leave nothing behind, however the test ended."""
+        self.call("delete", "--force", self.id, check=False)
+        if self.cgroup.exists():
+            self.kill_tasks()
+            self.cgroup.rmdir()
