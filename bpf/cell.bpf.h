@@ -82,6 +82,12 @@ static __always_inline void join_cell(struct task_ctx *tctx, u32 slot,
 		count_runnable(tctx);
 }
 
+/* The id of the task's cgroup, now. Call under RCU. */
+static __always_inline u64 cgid_of(struct task_struct *p)
+{
+	return p->cgroups->dfl_cgrp->kn->id;
+}
+
 /*
  * Bring the task's cell up to date. The sequence number is read before the
  * table: a change in between makes the next call walk once more, never less.
@@ -89,18 +95,15 @@ static __always_inline void join_cell(struct task_ctx *tctx, u32 slot,
 static __always_inline void refresh_cell(struct task_struct *p,
 					 struct task_ctx *tctx)
 {
-	u64 seq = READ_ONCE(config_seq);
+	u64 seq = READ_ONCE(config_seq), cgid;
 	u32 slot = HOST_CELL, generation = 0;
-	struct cgroup *cgrp;
-	u64 cgid = 0;
 	bool fresh;
 
 	bpf_rcu_read_lock();
-	cgrp = p->cgroups->dfl_cgrp;
-	cgid = cgrp->kn->id;
+	cgid = cgid_of(p);
 	fresh = tctx->seq == seq && tctx->cgid == cgid;
 	if (!fresh)
-		slot = nearest_cell(cgrp, &generation);
+		slot = nearest_cell(p->cgroups->dfl_cgrp, &generation);
 	bpf_rcu_read_unlock();
 	if (fresh)
 		return;

@@ -15,6 +15,7 @@
 #include "maps.bpf.h"
 #include "active.bpf.h"
 #include "affinity.bpf.h"
+#include "cell.bpf.h"
 #include "hotplug.bpf.h"
 #include "share.bpf.h"
 
@@ -110,25 +111,48 @@ static __always_inline bool take_any(s32 cpu)
 	return scx_bpf_dsq_move_to_local(CPU_DSQ(cpu));
 }
 
-/* Whether the CPU's own queue goes first, whatever its head's vtime. */
-static __always_inline bool narrow_turn(struct cpu_ctx *here, u64 now)
+/*
+ * Serve the CPU's own queue where its head is further behind than the best
+ * cell and the task that was running. Every NARROW_EVERY times, and after
+ * STALL_NS, it goes first whatever its head's vtime is.
+ */
+static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
+					const struct pick *pick,
+					struct task_ctx *prev_ctx, u64 now)
 {
-	return ++here->nr_dispatches % NARROW_EVERY == 0 ||
-	       !time_before(now, here->narrow_served_ns + STALL_NS);
+	struct cell *c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
+	u64 vtime;
+
+	if (!head_vtime(CPU_DSQ(cpu), &vtime)) {
+		here->narrow_served_ns = now;
+		return false;
+	}
+	if (++here->nr_dispatches % NARROW_EVERY &&
+	    time_before(now, here->narrow_served_ns + STALL_NS)) {
+		if (pick->stalled)
+			return false;
+		if (pick->slot >= 0 && !time_before(vtime, pick->vtime))
+			return false;
+		if (c && time_before(READ_ONCE(c->vtime), vtime))
+			return false;
+	}
+	if (!scx_bpf_dsq_move_to_local(CPU_DSQ(cpu)))
+		return false;
+	here->narrow_served_ns = now;
+	return true;
 }
 
 /*
  * Whether the task that was running goes on. Within its own cell it gives way
  * to a task that is further behind.
  */
-static __always_inline bool keeps_running(struct task_ctx *tctx,
+static __always_inline bool keeps_running(struct task_ctx *tctx, s32 cpu,
 					  const struct pick *pick)
 {
 	struct cell *c = cell_at(tctx->cell);
 	u64 head;
 
-	if (!c || READ_ONCE(c->state) != CELL_LIVE ||
-	    READ_ONCE(config_seq) != tctx->seq)
+	if (!c || (!tctx->narrow && !cell_may_use(c, cpu)))
 		return false;
 	if (pick->slot < 0)
 		return true;
@@ -154,38 +178,22 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
 	struct task_ctx *prev_ctx = NULL;
-	u64 now = scx_bpf_now(), narrow_vtime;
+	u64 now = scx_bpf_now();
 	struct pick pick;
-	bool narrow;
 
 	if (!here || take_orphan())
 		return;
-	pick_cell(&pick, cpu, now);
-	narrow = head_vtime(CPU_DSQ(cpu), &narrow_vtime);
-	if (!narrow)
-		here->narrow_served_ns = now;
-
 	if (prev && prev->scx.flags & SCX_TASK_QUEUED)
 		prev_ctx = task_ctx(prev);
-	if (prev_ctx)
+	if (prev_ctx) {
+		/* Alone on its CPU, it would not be enqueued for long. */
 		settle(prev, prev_ctx, now);
-
-	if (narrow && narrow_turn(here, now) &&
-	    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
-		here->narrow_served_ns = now;
+		refresh_cell(prev, prev_ctx);
+	}
+	pick_cell(&pick, cpu, now);
+	if (take_narrow(cpu, here, &pick, prev_ctx, now))
 		return;
-	}
-	if (narrow && !pick.stalled &&
-	    (pick.slot < 0 || time_before(narrow_vtime, pick.vtime))) {
-		struct cell *c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
-
-		if ((!c || !time_before(READ_ONCE(c->vtime), narrow_vtime)) &&
-		    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
-			here->narrow_served_ns = now;
-			return;
-		}
-	}
-	if (prev_ctx && keeps_running(prev_ctx, &pick)) {
+	if (prev_ctx && keeps_running(prev_ctx, cpu, &pick)) {
 		renew_slice(prev, prev_ctx, now);
 		return;
 	}

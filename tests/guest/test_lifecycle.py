@@ -97,6 +97,22 @@ def test_task_returns_to_the_host_when_it_leaves(runtime: str, make: Make) -> No
         task.wait()
 
 
+def test_lone_busy_task_is_charged_to_the_cell_it_moved_to(make: Make) -> None:
+    """Nothing competes with it, so nothing takes it off its CPU and puts it back."""
+    container = make("crun", command=("/bin/sleep", "1000")).run()
+    (before,) = cells_of(container.id)
+    task = subprocess.Popen(burn(1))
+    try:
+        time.sleep(0.5)
+        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
+        time.sleep(2)
+        (after,) = cells_of(container.id)
+        assert after["run_ns"] - before["run_ns"] > 1e9
+    finally:
+        task.kill()
+        task.wait()
+
+
 def test_poststop_frees_the_cell(runtime: str, make: Make) -> None:
     """The cgroup is kept alive by hand, so that it is poststop that frees, and not rmdir."""
     container = make(runtime).run()
