@@ -37,6 +37,8 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
     except SystemCallError as error:
         if error.errno == errno.ENOENT:
             raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT) from None
+        if error.errno == errno.EACCES:
+            error.hint = "run this command as root"
         raise
 
 

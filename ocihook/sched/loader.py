@@ -66,10 +66,14 @@ def read_record(directory: str = PIN_DIR) -> SchedulerRecord:
         array.close()
 
 
+def _kernel_runs_ours() -> bool:
+    ops = probe.running_ops()
+    return ops is not None and ops.split("_")[0] == probe.OPS_NAME
+
+
 def is_running() -> bool:
     """Return whether our scheduler is pinned and the kernel runs it."""
-    ops = probe.running_ops()
-    return ops is not None and ops.split("_")[0] == probe.OPS_NAME and os.path.exists(PIN_DIR)
+    return _kernel_runs_ours() and os.path.exists(PIN_DIR)
 
 
 def _ejection(record: SchedulerRecord) -> str:
@@ -81,7 +85,7 @@ def _ejection(record: SchedulerRecord) -> str:
 def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
     """Load, attach and pin the scheduler; return False where it already runs.
 
-    Pins of an ejected scheduler are removed first.
+    Pins of an ejected scheduler, or of a loader that was killed half-way, are removed first.
 
     Raises:
         SchedulerUnavailable: it cannot run here, or the kernel ended it at once. Nothing is left.
@@ -91,8 +95,7 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
     with _pins_locked():
         if is_running():
             return False
-        for directory in (PIN_DIR, NEW_DIR):
-            shutil.rmtree(directory, ignore_errors=True)
+        _remove_stale_pins()
         os.mkdir(NEW_DIR, mode=0o700)
         try:
             _load(host_share)
@@ -101,6 +104,16 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
             shutil.rmtree(NEW_DIR, ignore_errors=True)
             raise
     return True
+
+
+def _remove_stale_pins() -> None:
+    for directory in (PIN_DIR, NEW_DIR):
+        shutil.rmtree(directory, ignore_errors=True)
+    if not _wait(lambda: not _kernel_runs_ours()):
+        raise SchedulerUnavailable(
+            "an ocihook scheduler runs that this version did not start",
+            f"stop it with the version that did, or remove its directory below {PIN_ROOT}",
+        )
 
 
 def _load(host_share: int) -> None:

@@ -67,6 +67,28 @@ def test_stop_removes_every_pin() -> None:
     assert ocihook("scheduler", "stop").stdout == "no scheduler was loaded\n"
 
 
+def test_start_cleans_up_after_a_loader_that_was_killed() -> None:
+    """Killed between the attach and the renaming of its pins: the scheduler runs, unpublished."""
+    loader.start()
+    os.rename(PIN_DIR, loader.NEW_DIR)
+    assert loader.start()
+    assert loader.is_running()
+    assert os.listdir("/sys/fs/bpf/ocihook") == [Path(PIN_DIR).name]
+
+
+def test_scheduler_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.start()
+    monkeypatch.setattr(loader, "SETTLE_S", 0.5)
+    other = f"{PIN_DIR}-other"
+    os.rename(PIN_DIR, other)
+    try:
+        with pytest.raises(SchedulerUnavailable, match="this version did not start"):
+            loader.start()
+        assert kernel_state() == "enabled"
+    finally:
+        os.rename(other, PIN_DIR)
+
+
 def test_start_is_refused_while_another_scheduler_runs() -> None:
     stopped()
     with foreign_scheduler():

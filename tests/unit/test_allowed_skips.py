@@ -8,67 +8,85 @@ import pytest
 pytest_plugins = ["pytester"]
 
 CONFTEST = Path(__file__).parents[1] / "conftest.py"
-HEAD = "import pytest\nALLOWED = 'this kernel has sched_ext'\n"
+
+TESTS = """
+import pytest
+
+ALLOWED = "this kernel has sched_ext"
+
+@pytest.fixture
+def part():
+    pytest.skip("too hard")
+
+def test_call():
+    pytest.skip("too hard")
+
+@pytest.mark.skip(reason="too hard")
+def test_mark():
+    pass
+
+@pytest.mark.skipif(True, reason="too hard")
+def test_condition():
+    pass
+
+def test_fixture(part):
+    pass
+
+def test_allowed():
+    pytest.skip(ALLOWED)
+
+@pytest.mark.skipif(True, reason=ALLOWED)
+def test_allowed_condition():
+    pass
+
+def test_passes():
+    pass
+
+@pytest.mark.xfail
+def test_known():
+    assert 0
+"""
+
+MODULE = "import pytest\npytest.skip('too hard', allow_module_level=True)\n"
+NOT_LISTED = "*ALLOWED_SKIPS of tests/conftest.py does not list: too hard*"
 
 
 @pytest.fixture
 def session(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeconftest(CONFTEST.read_text())
+    # The plugins that pytest finds by itself take most of a session's time.
+    pytester.plugins = ["no:hypothesispytest", "no:timeout"]
+    pytester.makepyfile(test_skips=TESTS)
     return pytester
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
-        "def test_it(): pytest.skip('too hard')",
-        "@pytest.mark.skip(reason='too hard')\ndef test_it(): pass",
-        "@pytest.mark.skipif(True, reason='too hard')\ndef test_it(): pass",
-        "@pytest.fixture\ndef part(): pytest.skip('too hard')\ndef test_it(part): pass",
-        "pytest.skip('too hard', allow_module_level=True)",
-    ],
-    ids=["call", "mark", "condition", "fixture", "module"],
-)
-def test_a_skip_that_nobody_allowed(
-    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, test: str
+def test_anywhere_a_skip_is_a_skip(
+    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.makepyfile(HEAD + test)
+    session.makepyfile(test_module=MODULE)
     monkeypatch.delenv("CI", raising=False)
-    here = session.runpytest_inprocess()
-    here.assert_outcomes(skipped=1)
-    assert here.ret in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-
-    monkeypatch.setenv("CI", "true")
-    there = session.runpytest_inprocess()
-    outcomes = there.parseoutcomes()
-    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) == 1
-    assert "skipped" not in outcomes
-    assert there.ret not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-    there.stdout.fnmatch_lines(["*ALLOWED_SKIPS of tests/conftest.py does not list: too hard*"])
-
-
-@pytest.mark.parametrize(
-    "test",
-    [
-        "def test_it(): pytest.skip(ALLOWED)",
-        "pytestmark = pytest.mark.skipif(True, reason=ALLOWED)\ndef test_it(): pass",
-    ],
-)
-def test_an_allowed_skip(
-    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, test: str
-) -> None:
-    session.makepyfile(HEAD + test)
-    monkeypatch.setenv("CI", "true")
     result = session.runpytest_inprocess()
-    result.assert_outcomes(skipped=1)
+    result.assert_outcomes(skipped=7, passed=1, xfailed=1)
     assert result.ret == pytest.ExitCode.OK
 
 
-def test_other_outcomes_stay(session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    session.makepyfile(
-        HEAD
-        + "def test_passes(): pass\n"
-        + "def test_fails(): assert 0\n"
-        + "@pytest.mark.xfail\ndef test_known(): assert 0\n"
-    )
+def test_in_ci_a_skip_is_a_failure_unless_allowed(
+    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CI", "true")
-    session.runpytest_inprocess().assert_outcomes(passed=1, failed=1, xfailed=1)
+    result = session.runpytest_inprocess()
+    # A condition and a fixture skip in the setup: an error there.
+    result.assert_outcomes(failed=1, errors=3, skipped=2, passed=1, xfailed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([NOT_LISTED])
+
+
+def test_in_ci_a_file_may_not_skip_itself(
+    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.makepyfile(test_module=MODULE)
+    monkeypatch.setenv("CI", "true")
+    result = session.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines([NOT_LISTED])

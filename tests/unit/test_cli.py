@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line, in this process; tests/runtime runs the real command."""
+
+import errno
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+
+import ocihook
+from ocihook import cli, errors, schema
+from ocihook.abi import CellSweep
+from ocihook.cli import cells as cells_command
+from ocihook.cli import output
+from ocihook.cli import scheduler as scheduler_command
+from ocihook.errors import OcihookError, SystemCallError
+from ocihook.sched import loader
+
+CELLS = [
+    {
+        "cell": 0, "name": "host", "container": "", "cgid": 1, "cgroup": "/", "state": "live",
+        "generation": 1, "weight": 20000, "cpus": "0-1", "exec_cpus": None, "tasks": 90,
+        "run_ns": 5_250_000_000,
+    },
+    {
+        "cell": 3, "name": "web", "container": "c0ffee0123456789", "cgid": 77, "cgroup": None,
+        "state": "draining", "generation": 7, "weight": 300, "cpus": "1", "exec_cpus": "0",
+        "tasks": 2, "run_ns": 0,
+    },
+]  # fmt: skip
+STATUS = {
+    "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 90.4,
+    "exit": None, "cells": 2, "host_share": 20,
+}  # fmt: skip
+ENDED = {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42] failed"}
+
+
+class Outcome(NamedTuple):
+    status: int | str | None
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some machines ask for colours in pipes."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def plain(text: str) -> str:
+    """Return text without colours: typer decides about them when it is imported."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["ocihook", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+def raising(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_arguments: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+EXIT_CODES = {
+    "OcihookError": 70, "InputError": 65, "StateError": 65, "BundleError": 65, "CpulistError": 65,
+    "AnnotationError": 65, "CgroupError": 66, "ProcessGone": 66, "SchedulerUnavailable": 69,
+    "CellTableFull": 75, "DeadlineExceeded": 75, "AbiMismatch": 76, "InstallError": 73,
+}  # fmt: skip
+"""As the table at the top of ocihook/errors.py has them."""
+
+
+def every_error() -> list[OcihookError]:
+    """One of each class of ocihook.errors."""
+    classes = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, OcihookError)
+    ]
+    simple = [each for each in classes if each is not SystemCallError]
+    assert len(simple) == len(EXIT_CODES)
+    denied = [SystemCallError("pin of link", number) for number in (errno.EPERM, errno.EACCES)]
+    return [
+        *(each("the thing is so", "do that") for each in simple),
+        SystemCallError("pin of link", errno.ENOMEM, "make room"),
+        *denied,
+    ]
+
+
+@pytest.mark.parametrize("error", every_error(), ids=repr)
+def test_error_is_one_line_and_an_exit_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: OcihookError
+) -> None:
+    monkeypatch.setattr(cells_command, "list_cells", raising(error))
+    outcome = run("cells")
+    if isinstance(error, SystemCallError):
+        assert outcome.status == (71 if error.errno == errno.ENOMEM else 77)
+    else:
+        assert outcome.status == EXIT_CODES[type(error).__name__]
+    assert outcome.stdout == ""
+    assert outcome.stderr == f"ocihook: {error}\n"
+    if error.hint:
+        assert outcome.stderr.endswith(f" ({error.hint})\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "arguments"),
+    [
+        (loader, "start", ["scheduler", "start"]),
+        (loader, "stop", ["scheduler", "stop"]),
+        (scheduler_command, "scheduler_status", ["scheduler", "status"]),
+        (cells_command, "list_cells", ["cells", "--json"]),
+        (cells_command, "sweep", ["gc"]),
+    ],
+)
+def test_every_command_fails_that_way(
+    run: Run, monkeypatch: pytest.MonkeyPatch, module: Any, function: str, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(module, function, raising(errors.AbiMismatch("map x differs", "restart")))
+    outcome = run(*arguments)
+    assert outcome == Outcome(os.EX_PROTOCOL, "", "ocihook: map x differs (restart)\n")
+
+
+def test_a_mistake_of_ours_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells_command, "list_cells", raising(ZeroDivisionError()))
+    monkeypatch.setattr(sys, "argv", ["ocihook", "cells"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == Outcome(0, f"ocihook {ocihook.__version__}\n", "")
+
+
+def test_help_names_every_command(run: Run) -> None:
+    outcome = run("--help")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    for command in ("scheduler", "cells", "gc", "install", "uninstall"):
+        assert re.search(rf"^\W+{command} ", plain(outcome.stdout), re.MULTILINE)
+    below = plain(run("scheduler", "--help").stdout)
+    for command in ("start", "stop", "status"):
+        assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["cells", "--nonsense"], ["scheduler", "start", "--host-share", "0"],
+     ["scheduler", "start", "--host-share", "91"]],
+)  # fmt: skip
+def test_usage_error_calls_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(loader, "start", raising(AssertionError()))
+    outcome = run(*arguments)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert "Usage: " in plain(outcome.stderr)
+
+
+def test_cells_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells_command, "list_cells", lambda: CELLS)
+    outcome = run("cells", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert json.loads(outcome.stdout) == CELLS
+    assert schema.findings("cells", json.loads(outcome.stdout)) == []
+
+
+def test_cells_as_a_table(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells_command, "list_cells", lambda: CELLS)
+    outcome = run("cells")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    heading, *rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert heading == [name for name, _ in cells_command.COLUMNS]
+    assert rows == [
+        ["0", "host", "live", "20000", "0-1", "90", "5.2", "s", "/"],
+        ["3", "web", "c0ffee012345", "draining", "300", "1", "2", "0.0", "s", "(gone)"],
+    ]
+
+
+def test_a_pipe_gets_the_whole_path(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/" + "very-long/" * 40 + "end"
+    monkeypatch.setattr(cells_command, "list_cells", lambda: [{**CELLS[0], "cgroup": path}])
+    assert run("cells").stdout.splitlines()[1].endswith(f" {path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("[/]", "[/]"),
+        ("[link=file:///]", "[link=file:///]"),
+        (":boom:", ":boom:"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\udcff", "\\udcff"),
+        ("gr\u00fc\u00df \u4e2d", "gr\u00fc\u00df \u4e2d"),
+    ],
+)
+def test_table_shows_names_as_they_are(
+    capsys: pytest.CaptureFixture[str], name: str, shown: str
+) -> None:
+    """Whoever starts a container chooses its names; the terminal is the administrator's."""
+    output.show_table((("NAME", False), ("N", True)), [[name, "1"]])
+    _, row = capsys.readouterr().out.splitlines()
+    assert row.split("  ")[0].rstrip() == shown
+
+
+def test_gc(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells_command, "sweep", lambda: CellSweep(claims=1, dead=2, drained=3))
+    assert run("gc") == Outcome(0, "freed 1 claims, 2 dead cells, 3 drained slots\n", "")
+
+
+def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[int] = []
+
+    def start(share: int) -> bool:
+        shares.append(share)
+        return True
+
+    monkeypatch.setattr(loader, "start", start)
+    monkeypatch.setattr(scheduler_command, "restore_cells", lambda: (2, ["/a: broken mark"]))
+    assert run("scheduler", "start", "--host-share", "35") == Outcome(
+        0, "scheduler started, 2 cells restored\n", "ocihook: /a: broken mark\n"
+    )
+    assert run("scheduler", "start").status == 0
+    assert shares == [35, 20]
+
+
+def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "start", lambda _share: False)
+    monkeypatch.setattr(scheduler_command, "restore_cells", raising(AssertionError()))
+    assert run("scheduler", "start") == Outcome(0, "scheduler already runs\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "line"), [(True, "scheduler stopped\n"), (False, "no scheduler was loaded\n")]
+)
+def test_stop(run: Run, monkeypatch: pytest.MonkeyPatch, stopped: bool, line: str) -> None:
+    monkeypatch.setattr(loader, "stop", lambda: stopped)
+    assert run("scheduler", "stop") == Outcome(0, line, "")
+
+
+def test_status_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: STATUS)
+    outcome = run("scheduler", "status", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert json.loads(outcome.stdout) == STATUS
+    assert schema.findings("scheduler-status", json.loads(outcome.stdout)) == []
+
+
+HEAD = ["kernel     6.18.1", "abi        1"]
+NEXT = "next       ocihook scheduler start"
+
+
+@pytest.mark.parametrize(
+    ("members", "lines"),
+    [
+        ({}, ["state      running", "scheduler  ocihook", *HEAD, "uptime     90 s",
+              "cells      2 and the host (20 %)"]),
+        ({"state": "ejected", "scheduler": None, "uptime_s": None, "exit": ENDED},
+         ["state      ejected", *HEAD,
+          "ended      runnable task stall: sh[42] failed (kind 1026)", NEXT]),
+        ({"state": "stopped", "scheduler": None, "uptime_s": None},
+         ["state      stopped", *HEAD, NEXT]),
+        ({"state": "foreign", "scheduler": "lavd", "uptime_s": None},
+         ["state      foreign", "scheduler  lavd", *HEAD]),
+        ({"state": "unsupported", "scheduler": None, "uptime_s": None},
+         ["state      unsupported", *HEAD]),
+    ],
+    ids=["running", "ejected", "stopped", "foreign", "unsupported"],
+)  # fmt: skip
+def test_status_as_text(
+    run: Run, monkeypatch: pytest.MonkeyPatch, members: dict[str, object], lines: list[str]
+) -> None:
+    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: {**STATUS, **members})
+    outcome = run("scheduler", "status")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines() == lines

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of cells, from a table and a cgroup tree of our own."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from ocihook import cpulist, schema
+from ocihook.abi import CELL_CLAIMING, CELL_DRAINING, CELL_LIVE, Cell, CellStats
+from ocihook.errors import SystemCallError
+from ocihook.sched import cells
+from ocihook.sched.cells import count_tasks, list_cells, possible_cpus
+
+NOBODY: frozenset[int] = frozenset()
+
+
+def cgroup(path: Path, tasks: int) -> int:
+    """Make a cgroup with `tasks` threads; return its id, as cgroup2 has it."""
+    path.mkdir(exist_ok=True)
+    (path / "cgroup.threads").write_text("".join(f"{100 + i}\n" for i in range(tasks)))
+    return path.stat().st_ino
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """11 threads: 1 in the root, 2 in a, 4 in a/b, 3 in a/b/c, 1 in d."""
+    root = tmp_path / "cgroup"
+    for name, tasks in (("", 1), ("a", 2), ("a/b", 4), ("a/b/c", 3), ("d", 1)):
+        cgroup(root / name, tasks)
+    return root
+
+
+def test_tasks_of_a_subtree(tree: Path) -> None:
+    assert count_tasks(str(tree), NOBODY) == 11
+    assert count_tasks(str(tree / "a"), NOBODY) == 9
+    assert count_tasks(str(tree / "d"), NOBODY) == 1
+
+
+def test_tasks_below_another_owner_are_its_own(tree: Path) -> None:
+    owner = frozenset({(tree / "a" / "b").stat().st_ino})
+    assert count_tasks(str(tree), owner) == 4
+    assert count_tasks(str(tree / "a"), owner) == 2
+    assert count_tasks(str(tree / "a" / "b"), NOBODY) == 7
+
+
+def test_tasks_of_a_cgroup_that_is_gone(tree: Path) -> None:
+    assert count_tasks(str(tree / "gone"), NOBODY) == 0
+    (tree / "a" / "b" / "cgroup.threads").unlink()
+    assert count_tasks(str(tree), NOBODY) == 4
+
+
+def test_links_are_not_followed(tree: Path) -> None:
+    (tree / "loop").symlink_to(tree)
+    assert count_tasks(str(tree), NOBODY) == 11
+
+
+@pytest.mark.parametrize(("text", "mask"), [("0-3\n", 0b1111), ("0,2\n", 0b101), ("0\n", 1)])
+def test_possible_cpus(tmp_path: Path, text: str, mask: int) -> None:
+    path = tmp_path / "possible"
+    path.write_text(text)
+    assert possible_cpus(str(path)) == mask
+
+
+def test_possible_cpus_of_this_machine() -> None:
+    assert possible_cpus().bit_count() >= (os.cpu_count() or 1)
+
+
+class Table:
+    """In place of PinnedArray."""
+
+    slots: ClassVar[dict[int, Cell]] = {}
+    stats: ClassVar[dict[int, list[CellStats]]] = {}
+    open: ClassVar[list[str]] = []
+
+    def __init__(self, name: str, record: type[Any], copies: int = 1) -> None:
+        assert (name, record, copies) in [("cells", Cell, 1), ("cell_stats", CellStats, 2)]
+        self.name = name
+        self.open.append(name)
+
+    def read(self, index: int) -> list[Any]:
+        if self.name == "cells":
+            return [self.slots.get(index, Cell())]
+        return self.stats.get(index, [CellStats(), CellStats()])
+
+    def close(self) -> None:
+        self.open.remove(self.name)
+
+
+@pytest.fixture
+def table(tree: Path, monkeypatch: pytest.MonkeyPatch) -> type[Table]:
+    """An empty table on a machine with CPUs 0 and 1, whose cgroups are those of `tree`."""
+
+    def open_cgid(_mount_fd: int, cgid: int) -> int:
+        for directory, _, _ in os.walk(tree):
+            if os.stat(directory).st_ino == cgid:
+                return os.open(directory, os.O_RDONLY)
+        raise SystemCallError(f"open of cgroup {cgid}", errno.ESTALE)
+
+    monkeypatch.setattr(Table, "slots", {})
+    monkeypatch.setattr(Table, "stats", {})
+    monkeypatch.setattr(Table, "open", [])
+    monkeypatch.setattr(cells, "PinnedArray", Table)
+    monkeypatch.setattr(cells, "open_cgid", open_cgid)
+    monkeypatch.setattr(cells, "possible_cpus", lambda: 0b11)
+    return Table
+
+
+def live(directory: Path, **members: Any) -> Cell:
+    given = {"cgid": directory.stat().st_ino, "state": CELL_LIVE, "weight": 100, "generation": 1}
+    return Cell(**{**given, **members})
+
+
+def test_list(table: type[Table], tree: Path) -> None:
+    table.slots[0] = live(tree, name=b"host", weight=20000)
+    table.slots[3] = live(
+        tree / "a",
+        name=b"web",
+        container=b"c1",
+        weight=300,
+        generation=7,
+        restricted=1,
+        allowed=cpulist.to_words(0b110),
+        exec_allowed=cpulist.to_words(0b1),
+    )
+    table.stats[3] = [CellStats(run_ns=5), CellStats(run_ns=37)]
+    table.slots[511] = live(tree / "a" / "b", name=b"db", container=b"c2")
+
+    found = list_cells(str(tree))
+    assert schema.findings("cells", found) == []
+    assert [row["cell"] for row in found] == [0, 3, 511]
+    assert found[1] == {
+        "cell": 3,
+        "name": "web",
+        "container": "c1",
+        "cgid": (tree / "a").stat().st_ino,
+        "cgroup": "/a",
+        "state": "live",
+        "generation": 7,
+        "weight": 300,
+        "cpus": "1",
+        "exec_cpus": "0",
+        "tasks": 2,
+        "run_ns": 42,
+    }
+    host, _, nested = found
+    assert (host["cgroup"], host["tasks"], host["cpus"], host["exec_cpus"]) == ("/", 2, "0-1", None)
+    assert (nested["cgroup"], nested["tasks"]) == ("/a/b", 7)
+    assert table.open == []
+
+
+def test_cell_whose_cgroup_is_gone(table: type[Table], tree: Path) -> None:
+    table.slots[1] = Cell(cgid=1, state=CELL_DRAINING, weight=100, name=b"\xff", container=b"c")
+    (row,) = list_cells(str(tree))
+    assert schema.findings("cells", [row]) == []
+    assert (row["cgroup"], row["tasks"], row["state"], row["name"]) == (
+        None,
+        0,
+        "draining",
+        "\N{REPLACEMENT CHARACTER}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [(CELL_CLAIMING, "claiming"), (CELL_LIVE, "live"), (CELL_DRAINING, "draining")],
+)
+def test_states(table: type[Table], tree: Path, state: int, name: str) -> None:
+    table.slots[1] = live(tree / "d", state=state)
+    assert list_cells(str(tree))[0]["state"] == name
+
+
+def test_cgroup_outside_of_what_is_mounted(table: type[Table], tree: Path) -> None:
+    """In a cgroup namespace of our own, cells of others have no path that we could show."""
+    table.slots[1] = live(tree / "d")
+    (row,) = list_cells(str(tree / "a"))
+    assert (row["cgroup"], row["tasks"]) == (None, 0)
+
+
+def test_everything_is_closed_after_a_failure(
+    table: type[Table], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_self: Table, _index: int) -> list[Any]:
+        raise SystemCallError("read of map element 0", errno.EPERM)
+
+    monkeypatch.setattr(Table, "read", fail)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SystemCallError):
+        list_cells(str(tree))
+    assert table.open == []
+    assert os.listdir("/proc/self/fd") == before

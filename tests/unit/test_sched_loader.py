@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All or nothing: the loader on directories of our own, with a kernel that fails where told to."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from ocihook.abi import SchedulerConfig, SchedulerRecord
+from ocihook.errors import OcihookError, SchedulerUnavailable, SystemCallError
+from ocihook.sched import loader, probe
+
+STEPS = ["configure", "load", "pin", "attach_rmdir", "pin rmdir_link", "attach_ops", "pin link"]
+
+
+class Kernel:
+    """The state of sched_ext, and what the loader did."""
+
+    def __init__(self) -> None:
+        self.state = "disabled"
+        self.ops: str | None = None
+        self.steps: list[str] = []
+        self.config = SchedulerConfig()
+        self.fails_at = ""
+        self.after_attach = "enabled"
+        self.open = 0
+
+    def step(self, name: str) -> None:
+        if name == self.fails_at:
+            raise SystemCallError(name, errno.ENOMEM)
+        self.steps.append(name)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = Kernel()
+
+    class Scheduler:
+        """In place of SchedulerObject; pins are files."""
+
+        def __init__(self, image: bytes) -> None:
+            assert image == files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
+            kernel.open += 1
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None:
+            kernel.open -= 1
+
+        def configure(self, config: SchedulerConfig) -> None:
+            kernel.step("configure")
+            kernel.config = config
+
+        def load(self) -> None:
+            kernel.step("load")
+
+        def pin(self, directory: str) -> None:
+            Path(directory, "cells").touch()
+            kernel.step("pin")
+
+        def attach_rmdir(self) -> str:
+            kernel.step("attach_rmdir")
+            return "rmdir"
+
+        def attach_ops(self) -> str:
+            kernel.step("attach_ops")
+            kernel.state = kernel.after_attach
+            kernel.ops = "ocihook" if kernel.state == "enabled" else None
+            return "ops"
+
+        def pin_link(self, link: str, directory: str, name: str) -> None:
+            assert (link, name) in [("rmdir", "rmdir_link"), ("ops", "link")]
+            kernel.step(f"pin {name}")
+            Path(directory, name).touch()
+
+    pins = tmp_path / "ocihook"
+    monkeypatch.setattr(loader, "SchedulerObject", Scheduler)
+    monkeypatch.setattr(loader, "PIN_ROOT", str(pins))
+    monkeypatch.setattr(loader, "PIN_DIR", str(pins / "v1"))
+    monkeypatch.setattr(loader, "NEW_DIR", str(pins / "new"))
+    monkeypatch.setattr(loader, "SETTLE_S", 0.05)
+    monkeypatch.setattr(probe, "require_all", lambda: None)
+    monkeypatch.setattr(probe, "kernel_state", lambda: kernel.state)
+    monkeypatch.setattr(probe, "running_ops", lambda: kernel.ops)
+    return kernel
+
+
+@pytest.fixture
+def pins(kernel: Kernel, tmp_path: Path) -> Path:
+    return tmp_path / "ocihook" / "v1"
+
+
+def test_start(kernel: Kernel, pins: Path) -> None:
+    assert loader.start(35)
+    assert kernel.steps == STEPS
+    assert (kernel.config.host_share, kernel.config.root_cgid) == (
+        35,
+        os.stat("/sys/fs/cgroup").st_ino,
+    )
+    assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
+    assert os.listdir(pins.parent) == ["v1"]
+    assert stat.S_IMODE(pins.stat().st_mode) == 0o700
+    assert stat.S_IMODE(pins.parent.stat().st_mode) == 0o700
+    assert kernel.open == 0
+
+
+def test_start_of_what_runs(kernel: Kernel) -> None:
+    assert loader.start()
+    assert not loader.start()
+    assert kernel.steps == STEPS
+
+
+def test_refused_start_makes_no_directory(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise SchedulerUnavailable("no")
+
+    monkeypatch.setattr(probe, "require_all", refuse)
+    with pytest.raises(SchedulerUnavailable):
+        loader.start()
+    assert not pins.parent.exists()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_start_that_fails_leaves_nothing(kernel: Kernel, pins: Path, step: str) -> None:
+    kernel.fails_at = step
+    with pytest.raises(SystemCallError, match=f"{step}: cannot allocate memory"):
+        loader.start()
+    assert kernel.steps == STEPS[: STEPS.index(step)]
+    assert os.listdir(pins.parent) == []
+    assert kernel.open == 0
+
+
+def test_start_removes_what_an_ejected_scheduler_left(kernel: Kernel, pins: Path) -> None:
+    for name in ("v1", "new"):
+        (pins.parent / name).mkdir(parents=True)
+        (pins.parent / name / "stale").touch()
+    assert loader.start()
+    assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
+    assert os.listdir(pins.parent) == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("record", "ejection"),
+    [
+        (SchedulerRecord(exit_reason=b"runtime error", exit_message=b"init_task -12"),
+         "runtime error: init_task -12"),
+        (SchedulerRecord(exit_reason=b"runtime error"), "runtime error"),
+        (SchedulerRecord(exit_kind=1024), "exit kind 1024"),
+    ],
+)  # fmt: skip
+def test_scheduler_that_the_kernel_ends_at_once(
+    kernel: Kernel,
+    pins: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record: SchedulerRecord,
+    ejection: str,
+) -> None:
+    def read(directory: str) -> SchedulerRecord:
+        assert directory == str(pins.parent / "new")
+        return record
+
+    monkeypatch.setattr(loader, "read_record", read)
+    kernel.after_attach = "disabled"
+    with pytest.raises(SchedulerUnavailable) as failure:
+        loader.start()
+    assert str(failure.value) == f"the kernel ended the scheduler at once: {ejection} (see: dmesg)"
+    assert os.listdir(pins.parent) == []
+
+
+def test_scheduler_that_stays_between(kernel: Kernel, pins: Path) -> None:
+    kernel.after_attach = "enabling"
+    with pytest.raises(SchedulerUnavailable) as failure:
+        loader.start()
+    assert str(failure.value) == "the scheduler stays enabling (see: dmesg)"
+    assert os.listdir(pins.parent) == []
+
+
+def detach_with_link(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the removal of the link end the scheduler; return what was there at that moment."""
+    left: list[str] = []
+    unlink: Callable[..., None] = os.unlink
+
+    def removed(path: str, **options: int) -> None:
+        unlink(path, **options)
+        if path.endswith("/link"):
+            left.extend(sorted(os.listdir(os.path.dirname(path))))
+            kernel.state, kernel.ops = "disabled", None
+
+    monkeypatch.setattr(os, "unlink", removed)
+    return left
+
+
+def test_stop(kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.start()
+    left = detach_with_link(kernel, monkeypatch)
+    assert loader.stop()
+    assert left == ["cells", "rmdir_link"], "the link goes first"
+    assert os.listdir(pins.parent) == []
+    assert not loader.stop()
+
+
+def test_stop_of_nothing_makes_no_directory(kernel: Kernel, pins: Path) -> None:
+    assert not loader.stop()
+    assert not pins.parent.exists()
+
+
+def test_stop_of_an_ejected_scheduler_removes_its_pins(kernel: Kernel, pins: Path) -> None:
+    loader.start()
+    kernel.state, kernel.ops = "disabled", None
+    assert loader.stop()
+    assert os.listdir(pins.parent) == []
+
+
+def test_stop_does_not_wait_for_a_scheduler_of_others(kernel: Kernel, pins: Path) -> None:
+    loader.start()
+    kernel.ops = "lavd"
+    assert loader.stop()
+    assert kernel.state == "enabled"
+    assert os.listdir(pins.parent) == []
+
+
+def test_stop_of_what_the_kernel_does_not_let_go_of(kernel: Kernel, pins: Path) -> None:
+    loader.start()
+    with pytest.raises(SchedulerUnavailable) as failure:
+        loader.stop()
+    assert str(failure.value) == (
+        "the scheduler stays enabled (another process holds its link; see: bpftool link)"
+    )
+
+
+def test_stop_by_an_ordinary_user(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pin directory is for root: what cannot be seen may well be there."""
+    loader.start()
+    plain = os.stat
+
+    def refused(path: str, *args: object, **options: object) -> os.stat_result:
+        if path == str(pins):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return plain(path, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(OcihookError) as failure:
+        loader.stop()
+    assert str(failure.value) == f"stat of {pins}: permission denied (run this command as root)"
+    assert failure.value.exit_code == os.EX_NOPERM
+
+
+def test_stop_that_another_stop_overtakes(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.start()
+
+    def overtaken(_fd: int, _operation: int) -> None:
+        for pin in pins.iterdir():
+            pin.unlink()
+        pins.rmdir()
+
+    monkeypatch.setattr(fcntl, "flock", overtaken)
+    assert not loader.stop()

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each refusal with its whole message; on files of our own in place of the kernel's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ocihook._bpf.kernel_btf import NoKernelBtf
+from ocihook.errors import SchedulerUnavailable
+from ocihook.sched import probe
+
+RELEASE = os.uname().release
+CGROUP2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate\n"
+CGROUP_V1 = "30 23 0:26 / /sys/fs/cgroup ro,nosuid shared:4 master:1 - tmpfs tmpfs ro,mode=755\n"
+BPFFS = "34 23 0:30 / /sys/fs/bpf rw,nosuid shared:9 - bpf bpf rw,mode=700\n"
+ROOT = "23 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+
+
+@pytest.fixture
+def sched_ext(tmp_path: Path) -> Path:
+    """/sys/kernel/sched_ext of a kernel that runs no scheduler."""
+    directory = tmp_path / "sched_ext"
+    directory.mkdir()
+    (directory / "state").write_text("disabled\n")
+    return directory
+
+
+def run_ops(sched_ext: Path, name: str) -> None:
+    (sched_ext / "state").write_text("enabled\n")
+    (sched_ext / "root").mkdir()
+    (sched_ext / "root" / "ops").write_text(f"{name}\n")
+
+
+def mounts(tmp_path: Path, *lines: str) -> str:
+    path = tmp_path / "mountinfo"
+    path.write_text("".join((ROOT, *lines)))
+    return str(path)
+
+
+def test_kernel_without_sched_ext(tmp_path: Path) -> None:
+    absent = str(tmp_path / "sched_ext")
+    assert not probe.supported(absent)
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_sched_ext(absent)
+    assert refusal.value.args[0] == f"kernel {RELEASE} has no sched_ext"
+    assert refusal.value.hint == (
+        "boot a kernel built with CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in"
+        " trixie-backports"
+    )
+    assert refusal.value.exit_code == os.EX_UNAVAILABLE
+
+
+def test_kernel_with_sched_ext(sched_ext: Path) -> None:
+    assert probe.supported(str(sched_ext))
+    assert probe.kernel_state(str(sched_ext)) == "disabled"
+    assert probe.running_ops(str(sched_ext)) is None
+    probe.require_sched_ext(str(sched_ext))
+    probe.require_no_other(str(sched_ext))
+
+
+@pytest.mark.parametrize("name", ["ocihook", "ocihook_1.0.2_x86_64_unknown_linux_gnu"])
+def test_our_scheduler_is_no_other(sched_ext: Path, name: str) -> None:
+    run_ops(sched_ext, name)
+    assert probe.running_ops(str(sched_ext)) == name
+    probe.require_no_other(str(sched_ext))
+
+
+@pytest.mark.parametrize("name", ["lavd", "ocihooks", "rusty_1.0_ocihook"])
+def test_another_scheduler(sched_ext: Path, name: str) -> None:
+    run_ops(sched_ext, name)
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_no_other(str(sched_ext))
+    assert refusal.value.args[0] == f"another sched_ext scheduler runs: {name}"
+    assert refusal.value.hint == "stop it first; the kernel runs one at a time"
+
+
+def test_mount_type_is_the_topmost_of_a_stack(tmp_path: Path) -> None:
+    """A later line covers an earlier one at the same place."""
+    path = mounts(tmp_path, CGROUP_V1, CGROUP2)
+    assert probe.mount_type("/sys/fs/cgroup", path) == "cgroup2"
+    path = mounts(tmp_path, CGROUP2, CGROUP_V1)
+    assert probe.mount_type("/sys/fs/cgroup", path) == "tmpfs"
+
+
+def test_mount_type_is_of_this_very_place(tmp_path: Path) -> None:
+    below = CGROUP2.replace("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+    path = mounts(tmp_path, below, BPFFS)
+    assert probe.mount_type("/sys/fs/cgroup", path) is None
+    assert probe.mount_type("/sys/fs/bpf", path) == "bpf"
+    assert probe.mount_type("/", path) == "ext4"
+
+
+def test_mount_type_of_this_machine() -> None:
+    assert probe.mount_type("/proc") == "proc"
+    assert probe.mount_type("/nonexistent") is None
+
+
+def test_mount_that_is_no_unicode(tmp_path: Path) -> None:
+    path = tmp_path / "mountinfo"
+    path.write_bytes(b"40 23 0:9 / /mnt/\xff rw - ext4 /dev/\xfe rw\n" + BPFFS.encode())
+    assert probe.mount_type("/sys/fs/bpf", str(path)) == "bpf"
+
+
+def test_host_as_expected(tmp_path: Path) -> None:
+    probe.require_host(mountinfo=mounts(tmp_path, CGROUP2, BPFFS))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "hint"),
+    [
+        (
+            [CGROUP_V1, BPFFS],
+            "/sys/fs/cgroup is tmpfs, not cgroup2",
+            "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+        ),
+        (
+            [BPFFS],
+            "/sys/fs/cgroup is not mounted, not cgroup2",
+            "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+        ),
+        ([CGROUP2], "no bpffs is mounted at /sys/fs/bpf", "mount -t bpf bpf /sys/fs/bpf"),
+        (
+            [CGROUP2, BPFFS, "35 34 0:31 / /sys/fs/bpf rw - tmpfs tmpfs rw\n"],
+            "no bpffs is mounted at /sys/fs/bpf",
+            "mount -t bpf bpf /sys/fs/bpf",
+        ),
+    ],
+    ids=["cgroup-v1", "no-cgroup", "no-bpffs", "covered-bpffs"],
+)
+def test_host_that_is_not(tmp_path: Path, lines: list[str], message: str, hint: str) -> None:
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_host(mountinfo=mounts(tmp_path, *lines))
+    assert (refusal.value.args[0], refusal.value.hint) == (message, hint)
+
+
+def test_kernel_without_btf(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> str | None:
+        raise NoKernelBtf
+
+    monkeypatch.setattr(probe, "malformed_kfunc", absent)
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_sound_btf()
+    assert refusal.value.args[0] == "the kernel has no BTF"
+    assert refusal.value.hint == "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y"
+
+
+def test_kernel_with_malformed_btf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "malformed_kfunc", lambda: "scx_bpf_kick_cpu")
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_sound_btf()
+    assert refusal.value.args[0] == (
+        f"the BTF of kernel {RELEASE} is malformed: scx_bpf_kick_cpu has a hidden parameter"
+    )
+    assert refusal.value.hint == (
+        "no sched_ext scheduler can load on this build; trixie-backports' 7.1 and 7.2 are known"
+        " for it, boot 6.18 or 7.3"
+    )
+
+
+def test_kernel_with_sound_btf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "malformed_kfunc", lambda: None)
+    probe.require_sound_btf()
+
+
+PROBES = ["require_sched_ext", "require_host", "require_no_other", "require_sound_btf"]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which probes were made, in order; each succeeds."""
+    names: list[str] = []
+    for name in PROBES:
+        monkeypatch.setattr(probe, name, lambda name=name: names.append(name))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    return names
+
+
+def test_everything_is_probed(asked: list[str]) -> None:
+    probe.require_all()
+    assert asked == PROBES
+
+
+def test_an_ordinary_user_learns_first_that_the_kernel_cannot(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_all()
+    assert refusal.value.args[0] == "loading a scheduler takes root"
+    assert refusal.value.hint == "run this command as root"
+    assert asked == ["require_sched_ext"]
+
+
+@pytest.mark.parametrize("failing", PROBES)
+def test_the_first_refusal_ends_it(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def refuse() -> None:
+        raise SchedulerUnavailable(failing)
+
+    monkeypatch.setattr(probe, failing, refuse)
+    with pytest.raises(SchedulerUnavailable, match=failing):
+        probe.require_all()
+    assert asked == PROBES[: PROBES.index(failing)]

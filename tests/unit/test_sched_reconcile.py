@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells restored from marks. Marks need privilege and cgroup2, so they are kept beside here."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ocihook.abi import CellRequest
+from ocihook.cell import CellSpec
+from ocihook.errors import CellTableFull, OcihookError
+from ocihook.sched import reconcile
+from ocihook.sched.reconcile import marked_cgroups, restore_cells
+
+WEB = CellSpec(container="c1", bundle_hash=5, name="web", weight=300, allowed=0b11)
+DB = CellSpec(container="c2", bundle_hash=6, name="db", exec_allowed=0b1)
+
+Marks = dict[str, bytes | int]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "d").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def marks(monkeypatch: pytest.MonkeyPatch) -> Marks:
+    """The marks by directory; a number is the errno of the attempt to read one."""
+    kept: Marks = {}
+
+    def getxattr(path: str, attribute: str) -> bytes:
+        assert attribute == "trusted.ocihook.cell"
+        value = kept.get(path, errno.ENODATA)
+        if isinstance(value, int):
+            raise OSError(value, os.strerror(value), path)
+        return value
+
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    return kept
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> list[CellRequest]:
+    requests: list[CellRequest] = []
+
+    def register(request: CellRequest) -> tuple[int, int]:
+        requests.append(request)
+        return len(requests), 1
+
+    monkeypatch.setattr(reconcile, "register", register)
+    return requests
+
+
+def test_marked_cgroups(tree: Path, marks: Marks) -> None:
+    marks[str(tree)] = b"root"
+    marks[str(tree / "a" / "b")] = b"nested"
+    assert sorted(marked_cgroups(str(tree))) == [
+        (str(tree), b"root"),
+        (str(tree / "a" / "b"), b"nested"),
+    ]
+
+
+@pytest.mark.parametrize("number", [errno.ENODATA, errno.ENOENT, errno.ENODEV])
+def test_cgroup_that_is_unmarked_or_ends_meanwhile(tree: Path, marks: Marks, number: int) -> None:
+    marks[str(tree / "a")] = number
+    marks[str(tree / "d")] = b"mark"
+    assert list(marked_cgroups(str(tree))) == [(str(tree / "d"), b"mark")]
+
+
+def test_marks_that_may_not_be_read(tree: Path, marks: Marks) -> None:
+    marks[str(tree / "a")] = errno.EPERM
+    with pytest.raises(PermissionError):
+        list(marked_cgroups(str(tree)))
+
+
+def test_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> None:
+    marks[str(tree / "a")] = WEB.mark()
+    marks[str(tree / "a" / "b")] = DB.mark()
+    assert restore_cells(str(tree)) == (2, [])
+    wanted = [
+        WEB.request((tree / "a").stat().st_ino),
+        DB.request((tree / "a" / "b").stat().st_ino),
+    ]
+    assert [request.pack() for request in registered] == [request.pack() for request in wanted]
+
+
+def test_nothing_to_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> None:
+    assert restore_cells(str(tree)) == (0, [])
+    assert registered == []
+
+
+def test_broken_mark_is_named_and_the_others_restored(
+    tree: Path, marks: Marks, registered: list[CellRequest]
+) -> None:
+    marks[str(tree / "a")] = b"[]"
+    marks[str(tree / "a" / "b")] = DB.mark()
+    restored, failures = restore_cells(str(tree))
+    assert (restored, failures) == (1, [f"{tree}/a: cell mark: not a JSON object"])
+    assert [request.container for request in registered] == [b"c2"]
+
+
+def test_refused_registration_is_named(
+    tree: Path, marks: Marks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure: OcihookError = CellTableFull("every cell is taken", "see: ocihook cells")
+
+    def refuse(_request: CellRequest) -> tuple[int, int]:
+        raise failure
+
+    monkeypatch.setattr(reconcile, "register", refuse)
+    marks[str(tree / "a")] = WEB.mark()
+    marks[str(tree / "d")] = DB.mark()
+    restored, failures = restore_cells(str(tree))
+    assert restored == 0
+    assert sorted(failures) == [
+        f"{tree}/a: every cell is taken (see: ocihook cells)",
+        f"{tree}/d: every cell is taken (see: ocihook cells)",
+    ]
+
+
+def test_cgroup_that_ends_after_its_mark_was_read(
+    tree: Path,
+    marks: Marks,
+    registered: list[CellRequest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [(str(tree / "ended"), WEB.mark()), (str(tree / "d"), DB.mark())]
+    monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(found))
+    assert restore_cells(str(tree)) == (1, [])
+    assert [request.container for request in registered] == [b"c2"]
