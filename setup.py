@@ -48,6 +48,8 @@ class BuildBpf(Command):
         includes = [f"-I{prefix}/include"] if prefix else []
         clang = tool(COMPILERS, "OCIHOOK_CLANG")
         flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"]
+        # BTF's line info has the sources' paths: those of the clone, not of this machine.
+        flags.append(f"-ffile-prefix-map={ROOT}=.")
         ignored = ["-Wno-unused-parameter", "-Wno-sign-compare"]
         temporary = OBJECT.with_suffix(".tmp")
         subprocess.run(

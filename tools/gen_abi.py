@@ -127,7 +127,9 @@ class Reader:
             element, _, length = struct.unpack("<III", entry.data)
             letter, size, _, _ = self.layout(element)
             if len(letter) > 1 or length < 2:
-                raise SystemExit("gen_abi: arrays of arrays, and of one element, are not understood")
+                raise SystemExit(
+                    "gen_abi: arrays of arrays, and of one element, are not understood"
+                )
             if letter == "B":
                 return f"{length}s", length, 1, "bytes"
             return f"{length}{letter}", size * length, length, "tuple[int, ...]"
