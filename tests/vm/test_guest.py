@@ -8,7 +8,6 @@ in it is named in the failure.
 from __future__ import annotations
 
 import faulthandler
-import os
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -48,7 +47,7 @@ def session_problems(junit: Path) -> list[str]:
 @pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), GUESTS)
 def test_guest_session(
-    suite: str, kernel: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
     faulthandler.cancel_dump_traceback_later()
@@ -61,7 +60,7 @@ def test_guest_session(
         timeout_s=_GUEST_TIMEOUT_S,
         with_dir=CLONE,
         out_dir=tmp_path,
-        wheel=Path(os.environ["OCIHOOK_WHEEL"]),
+        wheel=wheel,
     )
     with capfd.disabled():
         print(flush=True)

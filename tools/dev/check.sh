@@ -3,19 +3,19 @@
 # ./dev check: what can be said of the sources without running them. All of it, even if the first
 # thing fails.
 
-# Host names of package registries and paths of one machine must not stand in the repository:
+# Host names of package registries and paths of somebody's machine must not stand in the repository:
 # mirrors are read from the machine's configuration. (Written with brackets so that this file does
 # not match itself.)
 foreign_names='(deb|ftp|security|snapshot|backports)[.]debian[.]|pypi[.](org|python)'
 foreign_names=$foreign_names'|pythonhosted[.]|npmjs[.]|crates[.]io'
-foreign_paths='/wor[k]/|/tmp/tea[m]|[^a-z]/root/[.a-z]'
+home_paths='/(home|Users)/[a-z]'
 
 # Of each failure; the rest is for who runs the command itself.
 shown_lines=40
 
 no_foreign_names() {
-    if git grep --untracked -n -I -E "$foreign_names|$foreign_paths"; then
-        echo "these lines name a package registry or a path of one machine; take them out"
+    if git grep --untracked -n -I -E "$foreign_names|$home_paths"; then
+        echo "these lines name a package registry or somebody's home directory; take them out"
         return 1
     fi
 }

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real command on a kernel that has no sched_ext: the machine that the tests run on.
+
+tests/guest does the rest, on kernels that have it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ocihook import schema
+from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
+from ocihook.paths import PIN_ROOT, SCHED_EXT
+
+# Skips for this reason are allowed in continuous integration: tests/conftest.py.
+pytestmark = pytest.mark.skipif(Path(SCHED_EXT).is_dir(), reason="this kernel has sched_ext")
+
+COMMAND = Path(sys.executable).with_name("ocihook")
+RELEASE = os.uname().release
+NOT_LOADED = "ocihook: no ocihook scheduler is loaded (start it with: ocihook scheduler start)\n"
+
+
+def ocihook(*arguments: str) -> tuple[int, str, str]:
+    """Return exit status, stdout and stderr of the command."""
+    done = subprocess.run(
+        [COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_start_is_refused_and_leaves_nothing() -> None:
+    message = (
+        f"ocihook: kernel {RELEASE} has no sched_ext (boot a kernel built with"
+        " CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in trixie-backports)\n"
+    )
+    assert ocihook("scheduler", "start") == (os.EX_UNAVAILABLE, "", message)
+    assert not os.path.exists(PIN_ROOT)
+
+
+def test_status() -> None:
+    expected = f"state      unsupported\nkernel     {RELEASE}\nabi        1\n"
+    assert ocihook("scheduler", "status") == (0, expected, "")
+
+
+def test_status_as_json() -> None:
+    status, stdout, stderr = ocihook("scheduler", "status", "--json")
+    assert (status, stderr) == (0, "")
+    document = json.loads(stdout)
+    assert schema.findings("scheduler-status", document) == []
+    assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
+
+
+@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["gc"]])
+def test_nothing_is_loaded(arguments: list[str]) -> None:
+    status, stdout, stderr = ocihook(*arguments)
+    assert stdout == ""
+    if os.geteuid() == 0:
+        assert (status, stderr) == (os.EX_UNAVAILABLE, NOT_LOADED)
+    else:
+        # bpffs is root's where systemd mounts it (mode 0700); where it is not, or not mounted,
+        # everybody may see that there is no pin.
+        assert status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
+        assert stderr.startswith("ocihook: ")
+        assert stderr.count("\n") == 1
+
+
+def test_kernel_btf_is_read_where_there_is_some() -> None:
+    """A kernel without sched_ext has none of its kfuncs, so none that is malformed."""
+    if Path("/sys/kernel/btf/vmlinux").exists():
+        assert malformed_kfunc() is None
+    else:
+        with pytest.raises(NoKernelBtf):
+            malformed_kfunc()
