@@ -18,6 +18,9 @@ enum {
 	 * and an unforeseen imbalance must cost share, not the machine.
 	 */
 	STALL_NS = NSEC_PER_SEC,
+	/* How often a CPU picks anew that lost a race for a cell's last task.
+	 */
+	PICK_ATTEMPTS = 4,
 	/* A registration takes microseconds; a claim so old has no owner. */
 	CLAIM_NS = 5ULL * NSEC_PER_SEC,
 	/* One dispatch in so many goes to the CPU's own queue first. */
