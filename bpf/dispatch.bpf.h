@@ -91,28 +91,6 @@ static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 	return 0;
 }
 
-/*
- * Take a task of the cell that was picked. CPUs whose ticks coincide pick the
- * same cell, and one of them finds its only task gone: it picks again, by the
- * same rule. (It once took any task it found. With 20 busy cells on 2 CPUs the
- * first of them then got twice what the others got.)
- */
-static __always_inline bool take_picked(struct pick *pick, s32 cpu, u64 now)
-{
-	bool taken = false;
-	int attempt;
-
-	bpf_for(attempt, 0, PICK_ATTEMPTS) {
-		if (pick->slot < 0)
-			break;
-		taken = scx_bpf_dsq_move_to_local(CELL_DSQ(pick->slot));
-		if (taken)
-			break;
-		pick_cell(pick, cpu, now);
-	}
-	return taken;
-}
-
 /* Take whatever may run here, in any order: an idle CPU helps nobody. */
 static __always_inline bool take_any(s32 cpu)
 {
@@ -199,6 +177,37 @@ static __always_inline void renew_slice(struct task_struct *p,
 	prepay(tctx, now);
 }
 
+/*
+ * Take a task of the best cell, or let the one that was running go on. CPUs
+ * whose ticks coincide pick the same task, and one of them finds it gone: it
+ * picks again by the same rule, the running task included. (It once took any
+ * task it found: of 20 busy cells on 2 CPUs the first then got twice what the
+ * others got. And it once forgot the running task, which kept a cell from
+ * having both CPUs: weights of 100 and 300 gave 1 to 2.6.)
+ */
+static __always_inline bool take_best(s32 cpu, struct task_struct *prev,
+				      struct task_ctx *prev_ctx,
+				      struct pick *pick, u64 now)
+{
+	bool taken = false;
+	int attempt;
+
+	bpf_for(attempt, 0, PICK_ATTEMPTS) {
+		if (prev_ctx && keeps_running(prev_ctx, cpu, pick)) {
+			renew_slice(prev, prev_ctx, now);
+			taken = true;
+			break;
+		}
+		if (pick->slot < 0)
+			break;
+		taken = scx_bpf_dsq_move_to_local(CELL_DSQ(pick->slot));
+		if (taken)
+			break;
+		pick_cell(pick, cpu, now);
+	}
+	return taken;
+}
+
 static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
@@ -218,11 +227,9 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
 	pick_cell(&pick, cpu, now);
 	if (take_narrow(cpu, here, &pick, prev_ctx, now))
 		return;
-	if (prev_ctx && keeps_running(prev_ctx, cpu, &pick)) {
-		renew_slice(prev, prev_ctx, now);
+	if (take_best(cpu, prev, prev_ctx, &pick, now) || take_any(cpu))
 		return;
-	}
-	if (!take_picked(&pick, cpu, now) && !take_any(cpu) && prev_ctx)
+	if (prev_ctx)
 		renew_slice(prev, prev_ctx, now);
 }
 

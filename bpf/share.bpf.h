@@ -83,13 +83,20 @@ static __always_inline u64 clock_for(struct task_struct *p,
 
 /*
  * A cell that slept, or cannot use what it is owed, saves up two slices of its
- * own and no more. A lost exchange means that another CPU just moved the
- * cell's vtime; the next enqueue looks again.
+ * own and no more; but no less than two of a cell of the default weight. For a
+ * slice of a neighbour's moves the clock by more than a heavy cell's own two,
+ * and where it would fall behind that it must not lose what it is owed. A lost
+ * exchange means that another CPU just moved the cell's vtime; the next
+ * enqueue looks again.
  */
 static __always_inline void limit_lag(struct task_struct *p, struct cell *c)
 {
-	u64 floor = clock_for(p, c) - cell_cost(c, 2 * SLICE_NS);
-	u64 vtime = READ_ONCE(c->vtime);
+	u64 lag = cell_cost(c, 2 * SLICE_NS), vtime = READ_ONCE(c->vtime);
+	u64 floor;
+
+	if (lag < 2 * SLICE_NS)
+		lag = 2 * SLICE_NS;
+	floor = clock_for(p, c) - lag;
 
 	if (time_before(vtime, floor))
 		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
