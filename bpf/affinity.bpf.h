@@ -26,51 +26,124 @@ static __always_inline const struct cpumask *mask_of(u32 slot)
 	return objects ? (const struct cpumask *)objects->allowed : NULL;
 }
 
-/*
- * Make `words` the slot's cpumask. Readers see the old mask or the new one,
- * never a part: the pointer is exchanged, and the old mask outlives every
- * reader under RCU.
- */
-static __noinline int publish_mask(u32 slot, const struct cpu_words *words)
+/* What execCPUAffinity.final leaves, or NULL where it says nothing. */
+static __always_inline const struct cpumask *exec_mask_of(u32 slot)
+{
+	struct cell_objects *objects = objects_of(slot);
+
+	return objects ? (const struct cpumask *)objects->exec_allowed : NULL;
+}
+
+static __noinline struct bpf_cpumask *make_mask(const struct cpu_words *words)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
-	struct cell_objects *objects = objects_of(slot);
 	struct bpf_cpumask *mask;
 	int cpu;
 
-	if (!words || !objects)
-		return -EINVAL;
+	if (!words)
+		return NULL;
 	mask = bpf_cpumask_create();
 	if (!mask)
-		return -ENOMEM;
+		return NULL;
 	bpf_for(cpu, 0, MAX_CPUS) {
 		if (cpu >= nr_cpus)
 			break;
 		if (cpu_words_test(words, cpu))
 			bpf_cpumask_set_cpu(cpu, mask);
 	}
+	return mask;
+}
+
+/*
+ * Make `words` the slot's cpumask. Readers see the old mask or the new one,
+ * never a part: the pointer is exchanged, and the old mask outlives every
+ * reader under RCU.
+ */
+static __always_inline int publish_mask(u32 slot, const struct cpu_words *words)
+{
+	struct cell_objects *objects = objects_of(slot);
+	struct bpf_cpumask *mask;
+
+	if (!objects)
+		return -EINVAL;
+	mask = make_mask(words);
+	if (!mask)
+		return -ENOMEM;
 	mask = bpf_kptr_xchg(&objects->allowed, mask);
 	if (mask)
 		bpf_cpumask_release(mask);
 	return 0;
 }
 
-static __always_inline bool is_narrow(struct task_struct *p, u32 slot)
+/* The same for the CPUs of tasks that join; none where `any` is false. */
+static __always_inline int publish_exec_mask(u32 slot, bool any,
+					     const struct cpu_words *words)
 {
-	const struct cpumask *mask;
-	struct cell *c = cell_at(slot);
-	bool narrow = false;
+	struct cell_objects *objects = objects_of(slot);
+	struct bpf_cpumask *mask = NULL;
+
+	if (!objects)
+		return -EINVAL;
+	if (any) {
+		mask = make_mask(words);
+		if (!mask)
+			return -ENOMEM;
+	}
+	mask = bpf_kptr_xchg(&objects->exec_allowed, mask);
+	if (mask)
+		bpf_cpumask_release(mask);
+	return 0;
+}
+
+/*
+ * See where the task's affinity stands to its cell; after each change. An exec
+ * affinity that the task's own is within, or has no CPU in common with, says
+ * nothing: the runtime's, or the task's, was the later word.
+ */
+static __always_inline void compare_affinity(struct task_struct *p,
+					     struct task_ctx *tctx)
+{
+	const struct cpumask *mask, *exec;
+	struct cell *c = cell_at(tctx->cell);
 
 	if (!c)
-		return false;
+		return;
+	exec = tctx->joined ? exec_mask_of(tctx->cell) : NULL;
+	tctx->confined = exec && !bpf_cpumask_subset(p->cpus_ptr, exec) &&
+			 bpf_cpumask_intersects(p->cpus_ptr, exec);
+	if (tctx->confined) {
+		tctx->narrow = true;
+		return;
+	}
 	if (READ_ONCE(c->restricted)) {
-		mask = mask_of(slot);
-		return mask && !bpf_cpumask_subset(mask, p->cpus_ptr);
+		mask = mask_of(tctx->cell);
+		tctx->narrow = mask && !bpf_cpumask_subset(mask, p->cpus_ptr);
+		return;
 	}
 	mask = scx_bpf_get_online_cpumask();
-	narrow = !bpf_cpumask_subset(mask, p->cpus_ptr);
+	tctx->narrow = !bpf_cpumask_subset(mask, p->cpus_ptr);
 	scx_bpf_put_cpumask(mask);
-	return narrow;
+}
+
+/* Whether the cell of a task that is not narrow may use `cpu`. */
+static __always_inline bool cell_may_use(const struct cell *c, s32 cpu)
+{
+	return !READ_ONCE(c->restricted) || cpu_words_test(&c->allowed, cpu);
+}
+
+/* Whether the task may run on `cpu`, by its own affinity and by its cell. */
+static __always_inline bool may_run_on(struct task_struct *p,
+				       struct task_ctx *tctx,
+				       const struct cell *c, s32 cpu)
+{
+	const struct cpumask *exec;
+
+	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		return false;
+	if (!tctx->confined)
+		return tctx->narrow || cell_may_use(c, cpu);
+	exec = exec_mask_of(tctx->cell);
+	return !exec || bpf_cpumask_test_cpu(cpu, exec);
 }
 
 /*
@@ -86,20 +159,44 @@ static __always_inline s32 take_idle_cpu(struct task_struct *p,
 	struct cell *c = cell_at(tctx->cell);
 	s32 cpu;
 
-	if (c && READ_ONCE(c->restricted) && !tctx->narrow)
+	if (tctx->confined)
+		mask = exec_mask_of(tctx->cell);
+	else if (c && READ_ONCE(c->restricted) && !tctx->narrow)
 		mask = mask_of(tctx->cell);
-	if (mask) {
-		cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
-		return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(mask, 0);
+	if (!mask)
+		mask = p->cpus_ptr;
+	cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
+	if (cpu < 0)
+		cpu = scx_bpf_pick_idle_cpu(mask, 0);
+	if (cpu >= 0 && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+		/* Outside its affinity: the CPU goes back to sleep. */
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+		return -EBUSY;
 	}
-	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, SCX_PICK_IDLE_CORE);
-	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	return cpu;
 }
 
-/* Whether the cell of a task that is not narrow may use `cpu`. */
-static __always_inline bool cell_may_use(const struct cell *c, s32 cpu)
+/*
+ * The CPU whose queue a narrow task waits in where none is idle: the one it
+ * last ran on, else any that it may use.
+ */
+static __always_inline s32 narrow_cpu(struct task_struct *p,
+				      struct task_ctx *tctx,
+				      const struct cell *c)
 {
-	return !READ_ONCE(c->restricted) || cpu_words_test(&c->allowed, cpu);
+	const struct cpumask *exec = NULL;
+	s32 cpu = scx_bpf_task_cpu(p);
+
+	if (may_run_on(p, tctx, c, cpu))
+		return cpu;
+	if (tctx->confined)
+		exec = exec_mask_of(tctx->cell);
+	if (exec) {
+		cpu = bpf_cpumask_any_and_distribute(exec, p->cpus_ptr);
+		if (cpu < scx_bpf_nr_cpu_ids())
+			return cpu;
+	}
+	return bpf_cpumask_any_distribute(p->cpus_ptr);
 }
 
 #endif /* OCIHOOK_AFFINITY_BPF_H */

@@ -89,6 +89,28 @@ static __always_inline u64 cgid_of(struct task_struct *p)
 }
 
 /*
+ * Whether a task comes into a cell from outside: moved there, or cloned into
+ * its cgroup, as `exec` of a runtime does. A task that was in the cgroup when
+ * the cell came to it does not, nor does one that a task of the cell forked;
+ * its children are what it is.
+ */
+static __always_inline bool came_from_outside(const struct task_ctx *tctx,
+					      u32 slot, u32 generation,
+					      u64 cgid)
+{
+	if (slot == HOST_CELL || tctx->cgid == cgid)
+		return false;
+	if (tctx->cgid)
+		return true;
+	/* Its first look. The parent may have forked it before its own. */
+	if (tctx->parent_cgid == cgid ||
+	    (tctx->parent_cell == slot &&
+	     tctx->parent_generation == generation))
+		return tctx->joined;
+	return true;
+}
+
+/*
  * Bring the task's cell up to date. The sequence number is read before the
  * table: a change in between makes the next call walk once more, never less.
  */
@@ -108,9 +130,11 @@ static __always_inline void refresh_cell(struct task_struct *p,
 	if (fresh)
 		return;
 
-	if (slot != tctx->cell || generation != tctx->generation)
+	if (slot != tctx->cell || generation != tctx->generation) {
+		tctx->joined = came_from_outside(tctx, slot, generation, cgid);
 		join_cell(tctx, slot, generation);
-	tctx->narrow = is_narrow(p, tctx->cell);
+	}
+	compare_affinity(p, tctx);
 	tctx->cgid = cgid;
 	tctx->seq = seq;
 }

@@ -149,13 +149,14 @@ static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
  * Whether the task that was running goes on. Within its own cell it gives way
  * to a task that is further behind.
  */
-static __always_inline bool keeps_running(struct task_ctx *tctx, s32 cpu,
+static __always_inline bool keeps_running(struct task_struct *p,
+					  struct task_ctx *tctx, s32 cpu,
 					  const struct pick *pick)
 {
 	struct cell *c = cell_at(tctx->cell);
 	u64 head;
 
-	if (!c || (!tctx->narrow && !cell_may_use(c, cpu)))
+	if (!c || !may_run_on(p, tctx, c, cpu))
 		return false;
 	if (pick->slot < 0)
 		return true;
@@ -193,7 +194,7 @@ static __always_inline bool take_best(s32 cpu, struct task_struct *prev,
 	int attempt;
 
 	bpf_for(attempt, 0, PICK_ATTEMPTS) {
-		if (prev_ctx && keeps_running(prev_ctx, cpu, pick)) {
+		if (prev_ctx && keeps_running(prev, prev_ctx, cpu, pick)) {
 			renew_slice(prev, prev_ctx, now);
 			taken = true;
 			break;
@@ -214,6 +215,7 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
 	struct task_ctx *prev_ctx = NULL;
 	u64 now = scx_bpf_now();
 	struct pick pick;
+	struct cell *c;
 
 	if (!here || take_orphan())
 		return;
@@ -229,7 +231,10 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
 		return;
 	if (take_best(cpu, prev, prev_ctx, &pick, now) || take_any(cpu))
 		return;
-	if (prev_ctx)
+	c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
+	/* Else it is enqueued with ENQ_LAST, and finds a CPU that it may use.
+	 */
+	if (c && may_run_on(prev, prev_ctx, c, cpu))
 		renew_slice(prev, prev_ctx, now);
 }
 

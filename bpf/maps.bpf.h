@@ -18,6 +18,8 @@ enum {
 	 * and an unforeseen imbalance must cost share, not the machine.
 	 */
 	STALL_NS = NSEC_PER_SEC,
+	/* How far behind, in virtual time, entitles to a CPU at once. */
+	PREEMPT_NS = NSEC_PER_MSEC,
 	/* How often a CPU picks anew that lost a race for a cell's last task.
 	 */
 	PICK_ATTEMPTS = 4,
@@ -63,11 +65,21 @@ struct task_ctx {
 	bool counted;
 	/* Affinity narrower than the cell: goes through a CPU's own queue. */
 	bool narrow;
+	/* Came into its cell from outside, itself or an ancestor by fork. */
+	bool joined;
+	/* Held to the cell's exec_allowed, narrower than its own affinity. */
+	bool confined;
+	/* Cgroup and cell of the task that forked it, as of then. */
+	u64 parent_cgid;
+	u32 parent_cell;
+	u32 parent_generation;
 };
 
 /* What a slot has in the kernel. */
 struct cell_objects {
 	struct bpf_cpumask __kptr *allowed;
+	/* Only where execCPUAffinity names CPUs. */
+	struct bpf_cpumask __kptr *exec_allowed;
 	/* Whether its queue exists; queues die with each detach. */
 	u32 has_dsq;
 };
@@ -78,6 +90,10 @@ struct cpu_ctx {
 	u64 narrow_served_ns;
 	u32 nr_dispatches;
 	bool offline;
+	/* Whether a task of ours runs here; of which cell, and its vtime. */
+	bool busy;
+	u32 running_cell;
+	u64 running_vtime;
 };
 
 struct {

@@ -18,6 +18,7 @@
  *	hotplug.bpf.h	CPUs that come and go
  *	share.bpf.h	virtual times: who is owed CPU time
  *	place.bpf.h	where a runnable task goes
+ *	preempt.bpf.h	who has to stop for it
  *	dispatch.bpf.h	what a CPU runs next
  *	table.bpf.h	the slots of the cell table
  *	register.bpf.h	how cells come and go
@@ -102,6 +103,7 @@ void ocihook_running(u64 *ctx)
 	if (!c || !stats)
 		return;
 	advance_clocks(c, tctx, scx_bpf_task_cpu(p));
+	note_running(tctx, scx_bpf_task_cpu(p));
 	prepay(tctx, scx_bpf_now());
 	stats->nr_runs++;
 }
@@ -114,6 +116,7 @@ void ocihook_stopping(u64 *ctx)
 
 	if (!tctx)
 		return;
+	note_stopping(scx_bpf_task_cpu(p));
 	settle(p, tctx, scx_bpf_now());
 	tctx->started_ns = 0;
 }
@@ -152,14 +155,25 @@ void ocihook_cpu_offline(u64 *ctx)
 SEC("struct_ops.s/ocihook_init_task")
 s32 ocihook_init_task(u64 *ctx)
 {
+	struct scx_init_task_args *args = (struct scx_init_task_args *)ctx[1];
 	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx, *parent;
 
 	/*
 	 * The cgroup is not looked at: on fork, p->cgroups is the root's until
 	 * after this. The first wake-up finds the cell.
 	 */
-	if (!bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE))
+	tctx = bpf_task_storage_get(&tasks, p, 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!tctx)
 		return -ENOMEM;
+	parent = args->fork ? task_ctx(bpf_get_current_task_btf()) : NULL;
+	if (parent) {
+		tctx->parent_cgid = parent->cgid;
+		tctx->parent_cell = parent->cell;
+		tctx->parent_generation = parent->generation;
+		tctx->joined = parent->joined;
+	}
 	return 0;
 }
 
@@ -233,6 +247,8 @@ struct sched_ext_ops ocihook_ops = {
 	.exit_task = (void *)ocihook_exit_task,
 	.init = (void *)ocihook_init,
 	.exit = (void *)ocihook_exit,
+	/* dispatch says which task goes on, also where there is no other. */
+	.flags = SCX_OPS_ENQ_LAST,
 	/* The longest that the kernel accepts. */
 	.timeout_ms = 30000,
 	.name = "ocihook",

@@ -5,6 +5,7 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "preempt.bpf.h"
 #include "share.bpf.h"
 
 /* A kernel thread bound to one CPU does that CPU's own work, and is short. */
@@ -22,8 +23,7 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 
 	if (!c)
 		return prev_cpu;
-	if (!bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr) ||
-	    (!tctx->narrow && !cell_may_use(c, prev_cpu)) ||
+	if (!may_run_on(p, tctx, c, prev_cpu) ||
 	    !scx_bpf_test_and_clear_cpu_idle(prev_cpu))
 		cpu = take_idle_cpu(p, tctx);
 	if (cpu < 0)
@@ -40,12 +40,10 @@ static __always_inline void enqueue_narrow(struct task_struct *p,
 					   struct cell *c, u64 enq_flags)
 {
 	struct cell_stats *stats = stats_of(tctx->cell);
-	s32 idle = take_idle_cpu(p, tctx), cpu = idle;
+	s32 cpu = take_idle_cpu(p, tctx);
 
 	if (cpu < 0)
-		cpu = scx_bpf_task_cpu(p);
-	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
-		cpu = bpf_cpumask_any_distribute(p->cpus_ptr);
+		cpu = narrow_cpu(p, tctx, c);
 	if (stats)
 		stats->nr_narrow++;
 	scx_bpf_dsq_insert_vtime(p, CPU_DSQ(cpu), SLICE_NS, READ_ONCE(c->vtime),
@@ -81,6 +79,8 @@ static __always_inline void enqueue_task(struct task_struct *p,
 	cpu = take_idle_cpu(p, tctx);
 	if (cpu >= 0)
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	else if (enq_flags & SCX_ENQ_WAKEUP)
+		preempt_for(p, tctx, c);
 }
 
 #endif /* OCIHOOK_PLACE_BPF_H */

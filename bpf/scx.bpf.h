@@ -53,6 +53,7 @@ enum {
 	ESRCH = 3,
 	EAGAIN = 11,
 	ENOMEM = 12,
+	EBUSY = 16,
 	EEXIST = 17,
 	ENODEV = 19,
 	EINVAL = 22,
@@ -74,12 +75,20 @@ enum {
 	PF_KTHREAD = 0x00200000,
 	/* p->scx.flags: on a runqueue; kernel/sched, same on 6.16 and 7.3. */
 	SCX_TASK_QUEUED = 1,
+	/* enq_flags: ENQUEUE_WAKEUP of kernel/sched/sched.h, the same there. */
+	SCX_ENQ_WAKEUP = 1,
+};
+
+/* ops.flags; the same from 6.12 to 7.3. */
+enum {
+	SCX_OPS_ENQ_LAST = 2,
 };
 
 #define SCX_DSQ_LOCAL 0x8000000000000002ULL
 
 enum {
 	SCX_KICK_IDLE = 1,
+	SCX_KICK_PREEMPT = 2,
 	SCX_PICK_IDLE_CORE = 1,
 };
 
@@ -161,6 +170,7 @@ struct sched_ext_ops {
 			  struct scx_exit_task_args *args);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info *info);
+	u64 flags;
 	u32 timeout_ms;
 	char name[128];
 };
@@ -209,9 +219,13 @@ void bpf_cpumask_release(struct bpf_cpumask *cpumask) __ksym;
 void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask *cpumask) __ksym;
 void bpf_cpumask_setall(struct bpf_cpumask *cpumask) __ksym;
 bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask) __ksym;
+bool bpf_cpumask_intersects(const struct cpumask *a,
+			    const struct cpumask *b) __ksym;
 bool bpf_cpumask_subset(const struct cpumask *a,
 			const struct cpumask *b) __ksym;
 u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __ksym;
+u32 bpf_cpumask_any_and_distribute(const struct cpumask *a,
+				   const struct cpumask *b) __ksym;
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))

@@ -166,11 +166,16 @@ static __always_inline int apply_request(struct cell *c, u32 slot,
 		err = publish_mask(slot, &c->allowed);
 		WRITE_ONCE(c->restricted, any && !err);
 	}
-	if (req->fields & CELL_FIELD_EXEC) {
+	if (!err && req->fields & CELL_FIELD_EXEC) {
+		u64 any = 0;
+
 		UNROLLED
-		for (word = 0; word < OCIHOOK_CPU_WORDS; word++)
+		for (word = 0; word < OCIHOOK_CPU_WORDS; word++) {
 			c->exec_allowed.bits[word] =
 				READ_ONCE(req->exec_allowed.bits[word]);
+			any |= c->exec_allowed.bits[word];
+		}
+		err = publish_exec_mask(slot, any, &c->exec_allowed);
 	}
 	return err;
 }

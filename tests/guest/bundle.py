@@ -65,6 +65,7 @@ def config(
     *,
     cpu: dict[str, Any] | None = None,
     annotations: dict[str, str] | None = None,
+    exec_cpus: dict[str, str] | None = None,
     stages: tuple[str, ...] = STAGES,
     program: str = HOOK_PROGRAM,
 ) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def config(
             "args": list(command),
             "env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG=C.UTF-8"],
             "cwd": "/",
+            **({"execCPUAffinity": exec_cpus} if exec_cpus else {}),
         },
         "root": {"path": "rootfs"},
         "hostname": container[:60],

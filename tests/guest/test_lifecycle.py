@@ -15,7 +15,7 @@ import pytest
 from bundle import TIMEOUT_S, Container, ask_cell, burn
 from conftest import Make, cells_of
 
-from ocihook._bpf.pinned import cell_of
+from ocihook._bpf.pinned import cell_of, sweep
 from ocihook.paths import CELL_MARK, HOOK_PROGRAM
 from ocihook.sched.cells import list_cells
 
@@ -131,6 +131,12 @@ def test_poststop_frees_the_cell(runtime: str, make: Make) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert cells_of(container.id) == []
     assert container.cgroup.exists()
+    # Its tasks burn on, as the host's; then the slot has drained and can be freed.
+    (pid, *_) = (container.cgroup / "cgroup.procs").read_text().split()
+    time.sleep(1)
+    assert cell_of(int(pid)).cell == 0
+    sweep()
+    assert container.id not in {cell["container"] for cell in list_cells()}
     nested.rmdir()
 
 

@@ -86,6 +86,24 @@ def test_idle_cells_leave_the_cpus_to_the_busy(make: Make) -> None:
     assert used > 0.9 * tasks
 
 
+def test_host_keeps_its_share(make: Make) -> None:
+    """Four cells of weight 100 and a busy host: a fifth for each, 20 % for the host."""
+    made = [make(("runc", "crun")[i % 2], f"c{i}", burn(2)) for i in range(4)]
+    run_all(made)
+    host = [subprocess.Popen(burn(1)) for _ in range(4)]
+    try:
+        time.sleep(1)
+        before = list_cells()[0]["run_ns"]
+        used = cpus_used(made, 10)
+        host_s = (list_cells()[0]["run_ns"] - before) / 1e9
+    finally:
+        for task in host:
+            task.kill()
+            task.wait()
+    share = host_s / (host_s + sum(used) * 10)
+    assert share == pytest.approx(0.20, rel=0.20), share
+
+
 def test_cpuset_confines(runtime: str, make: Make) -> None:
     """By the kernel's counters, by ours on each CPU, and by where its tasks are seen."""
     confined = make(runtime, "confined", burn(3), cpu={"cpus": "1"}).run()

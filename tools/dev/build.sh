@@ -91,6 +91,13 @@ prepare_wheel() {
     exec 9>&-
 }
 
+# prepare_bench: what the benchmark takes into the guest; its probe is static, guests have no compiler.
+prepare_bench() {
+    mkdir -p build/bench
+    cp tools/bench/*.py build/bench/
+    cc -O2 -Wall -static -o build/bench/probe tools/bench/probe.c
+}
+
 clean() {
     rm -rf .venv build ./*.egg-info
     rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
