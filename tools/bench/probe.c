@@ -44,8 +44,8 @@ static int naps(int count)
 		return 1;
 	for (int i = 0; i < count; i++) {
 		long long due = now_ns() + NAP_NS;
-		struct timespec until = { due / NSEC_PER_SEC,
-					  due % NSEC_PER_SEC };
+		struct timespec until = {due / NSEC_PER_SEC,
+					 due % NSEC_PER_SEC};
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 		late_us[i] = (now_ns() - due) / 1000;
@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 		return pipes(amount);
 	if (amount > 0 && !strcmp(argv[1], "fork"))
 		return forks(amount);
-	fprintf(stderr, "usage: probe sleep COUNT | pipe SECONDS | fork SECONDS\n");
+	fprintf(stderr,
+		"usage: probe sleep COUNT | pipe SECONDS | fork SECONDS\n");
 	return 2;
 }

@@ -44,7 +44,7 @@ check() {
     check_one lint .venv/bin/ruff check
     check_one types .venv/bin/mypy
     check_one layers .venv/bin/lint-imports
-    check_one bpf-format clang-format-19 --dry-run -Werror bpf/*.[ch]
+    check_one bpf-format clang-format-19 --dry-run -Werror bpf/*.[ch] tools/bench/*.c
     check_one abi .venv/bin/python tools/gen_abi.py --check
     check_one shell shell_scripts_parse
     check_one names no_foreign_names
