@@ -21,6 +21,7 @@
  *	preempt.bpf.h	who has to stop for it
  *	dispatch.bpf.h	what a CPU runs next
  *	table.bpf.h	the slots of the cell table
+ *	sweep.bpf.h	what is left in it by those who did not come back
  *	register.bpf.h	how cells come and go
  *
  * Data never ends the scheduler: scx_bpf_error() is not called at all. What

@@ -8,6 +8,7 @@
 #define OCIHOOK_REGISTER_BPF_H
 
 #include "cell.bpf.h"
+#include "sweep.bpf.h"
 #include "table.bpf.h"
 
 static __always_inline bool is_attached(void)
