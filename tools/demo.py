@@ -166,6 +166,8 @@ def perform(directory: Path) -> None:
             container.start()
         time.sleep(1)
         used_ns = watch(containers)
+        if not console.is_terminal:
+            console.line()  # Live ends a file's last line only on a terminal
         for container in containers:
             container.kill_tasks()
         for container in containers:
