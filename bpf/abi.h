@@ -15,9 +15,9 @@
 #define OCIHOOK_ABI_H
 
 enum ocihook_abi {
-	OCIHOOK_ABI_VERSION = 1,
+	OCIHOOK_ABI_VERSION = 2,
 	/* Slots in the cell table; slot 0 is the host. */
-	OCIHOOK_MAX_CELLS = 512,
+	OCIHOOK_MAX_CELLS = 4096,
 	/* Words of 64 CPUs in a cpumask that crosses the ABI: 1024 CPUs. */
 	OCIHOOK_CPU_WORDS = 16,
 	/* NAME_MAX and a NUL: runtimes use container ids as directory names. */
@@ -30,6 +30,14 @@ enum ocihook_abi {
 	OCIHOOK_WEIGHT_MIN = 1,
 	OCIHOOK_WEIGHT_DEFAULT = 100,
 	OCIHOOK_WEIGHT_MAX = 10000,
+	/* Buckets of a wait histogram: see struct cell_waits. */
+	OCIHOOK_WAIT_BUCKETS = 24,
+	/* Caches of the last level that are told apart. */
+	OCIHOOK_MAX_LLCS = 16,
+	/* What cgroup2's cpu.max accepts: 1 ms to 1 s, in microseconds. */
+	OCIHOOK_QUOTA_MIN_US = 1000,
+	OCIHOOK_PERIOD_MIN_US = 1000,
+	OCIHOOK_PERIOD_MAX_US = 1000000,
 };
 
 enum cell_state {
@@ -46,6 +54,21 @@ enum cell_field {
 	CELL_FIELD_WEIGHT = 1,
 	CELL_FIELD_ALLOWED = 2,
 	CELL_FIELD_EXEC = 4,
+	CELL_FIELD_OWN = 8,
+	CELL_FIELD_QUOTA = 16,
+	CELL_FIELD_FLAGS = 32,
+};
+
+/* Zero is what a cell has that wishes nothing. */
+enum cell_flag {
+	/* Its own CPUs stay idle while it does not use them. */
+	CELL_FLAG_NO_LEND = 1,
+	/* It leaves idle CPUs alone that are somebody's own. */
+	CELL_FLAG_NO_BORROW = 2,
+	/* Its weight was named; a write to cpu.weight does not change it. */
+	CELL_FLAG_FIXED_WEIGHT = 4,
+	/* Its quota was named; a write to cpu.max does not change it. */
+	CELL_FLAG_FIXED_QUOTA = 8,
 };
 
 /* Words of 64 bits, lowest CPU first. All zero stands for "no restriction". */
@@ -79,10 +102,34 @@ struct cell {
 	/* FNV-1a 64 of the bundle's path: the same id may live in two engines.
 	 */
 	__u64 bundle_hash;
+	__u32 flags; /* enum cell_flag */
+	/*
+	 * The slot and generation of the cell that this cgroup shares with
+	 * others by a name, or 0: it has a cell of its own.
+	 */
+	__u32 shared;
+	__u32 shared_generation;
+	/* Of a shared cell: how many cgroups are in it. Else 0. */
+	__u32 nr_members;
+	/* cpu.max: this much in each period, or quota_ns 0 for no limit. */
+	__u64 quota_ns;
+	__u64 period_ns;
+	__u64 burst_ns;
+	/* What is left of it; below 0 is a debt to the next period. */
+	__s64 budget_ns;
+	__u64 period_began_ns;
+	/* Since when the cell may not run for want of budget; 0: it may. */
+	__u64 throttled_since_ns;
+	__u64 throttled_ns;
+	__u64 nr_throttled;
 	/* CPUs the cell may use; all of them where not restricted. */
 	struct cpu_words allowed;
 	/* process.execCPUAffinity.final, carried for tasks that join later. */
 	struct cpu_words exec_allowed;
+	/* CPUs that are this cell's own. */
+	struct cpu_words own;
+	/* CPUs that it may run on now, by all of the above and the others. */
+	struct cpu_words usable;
 	__u8 name[OCIHOOK_NAME_BYTES];
 	__u8 container[OCIHOOK_CONTAINER_BYTES];
 };
@@ -92,6 +139,14 @@ struct cell_stats {
 	__u64 run_ns;
 	/* Times a task went on a CPU. */
 	__u64 nr_runs;
+	/* From becoming runnable, or being put off a CPU, to running. */
+	__u64 wait_ns;
+	/* Of run_ns: on CPUs that are another cell's own. */
+	__u64 borrowed_ns;
+	/* What others ran on this cell's own CPUs. */
+	__u64 lent_ns;
+	/* Times a task of it was stopped for a task of more claim. */
+	__u64 nr_preempted;
 	/* Enqueues that took the per-CPU queue, for an affinity narrower than
 	 * the cell. */
 	__u64 nr_narrow;
@@ -100,14 +155,30 @@ struct cell_stats {
 	__u64 nr_fallbacks;
 };
 
+/*
+ * How long a cell's tasks waited from waking up to running: an element of
+ * `cell_waits`. Bucket 0 counts waits below 1 us, bucket n those from 2^(n-1)
+ * to 2^n us, the last one all that are longer.
+ */
+struct cell_waits {
+	__u64 buckets[OCIHOOK_WAIT_BUCKETS];
+};
+
 /* In and out of cell_register and cell_update. */
 struct cell_request {
 	__u64 cgid;
 	__u64 bundle_hash;
+	__u64 quota_ns;
+	__u64 period_ns;
+	__u64 burst_ns;
 	__u32 weight;
 	__u32 fields; /* enum cell_field */
+	__u32 flags; /* enum cell_flag */
+	/* Non-zero: the cell is shared by all cgroups that give its name. */
+	__u32 shared;
 	struct cpu_words allowed;
 	struct cpu_words exec_allowed;
+	struct cpu_words own;
 	__u8 name[OCIHOOK_NAME_BYTES];
 	__u8 container[OCIHOOK_CONTAINER_BYTES];
 	/* Out: the slot and its generation. */
@@ -153,7 +224,9 @@ struct scheduler_config {
 	__u64 root_cgid;
 	/* What the host is owed while every cell is busy, in percent. */
 	__u32 host_share;
-	__u32 _pad;
+	/* Caches of the last level, 1 to OCIHOOK_MAX_LLCS; and each CPU's. */
+	__u32 nr_llcs;
+	__u16 llc_of_cpu[OCIHOOK_CPU_WORDS * 64];
 };
 
 /* The one element of the `scheduler` map: how the scheduler itself does. */
@@ -169,20 +242,28 @@ struct scheduler_record {
 	__u64 root_cgid;
 	__u32 host_share;
 	__u32 nr_live;
+	/* No slot from this one on was ever used. */
+	__u32 nr_slots;
+	/* Live cells with a quota. */
+	__u32 nr_limited;
 	__u64 nr_registered;
 	__u64 nr_released;
+	/* CPUs that are some cell's own. */
+	struct cpu_words owned;
 	__u8 exit_reason[OCIHOOK_REASON_BYTES];
 	__u8 exit_message[OCIHOOK_MESSAGE_BYTES];
 };
 
 _Static_assert(sizeof(struct cpu_words) == 128, "ABI: cpu_words");
-_Static_assert(sizeof(struct cell) == 648, "ABI: cell");
-_Static_assert(sizeof(struct cell_stats) == 32, "ABI: cell_stats");
-_Static_assert(sizeof(struct cell_request) == 608, "ABI: cell_request");
+_Static_assert(sizeof(struct cell) == 984, "ABI: cell");
+_Static_assert(sizeof(struct cell_stats) == 64, "ABI: cell_stats");
+_Static_assert(sizeof(struct cell_waits) == 192, "ABI: cell_waits");
+_Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");
 _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
-_Static_assert(sizeof(struct scheduler_config) == 16, "ABI: scheduler_config");
-_Static_assert(sizeof(struct scheduler_record) == 448, "ABI: scheduler_record");
+_Static_assert(sizeof(struct scheduler_config) == 2064,
+	       "ABI: scheduler_config");
+_Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");
 
 #endif /* OCIHOOK_ABI_H */

@@ -23,6 +23,9 @@ enum {
 	/* How often a CPU picks anew that lost a race for a cell's last task.
 	 */
 	PICK_ATTEMPTS = 4,
+	/* Claims that may raise nr_slots at once: fewer than CPUs, each once.
+	 */
+	CLAIM_ATTEMPTS = 64,
 	/* A registration takes microseconds; a claim so old has no owner. */
 	CLAIM_NS = 5ULL * NSEC_PER_SEC,
 	/* One dispatch in so many goes to the CPU's own queue first. */
@@ -112,6 +115,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OCIHOOK_MAX_CELLS);
+	__type(key, u32);
+	__type(value, struct cell_waits);
+} cell_waits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct scheduler_record);
@@ -149,6 +159,7 @@ struct {
 const volatile struct scheduler_config config SEC(".rodata.config") = {
 	.root_cgid = 1,
 	.host_share = 20,
+	.nr_llcs = 1,
 };
 
 /* Raised after every change of the cell table; tasks then look anew. */
@@ -193,6 +204,16 @@ static __always_inline struct scheduler_record *record(void)
 	u32 zero = 0;
 
 	return bpf_map_lookup_elem(&scheduler, &zero);
+}
+
+/* One more than the last slot that was ever used: where loops over slots end.
+ */
+static __always_inline u32 nr_slots(void)
+{
+	struct scheduler_record *rec = record();
+	u32 used = rec ? READ_ONCE(rec->nr_slots) : 0;
+
+	return used < OCIHOOK_MAX_CELLS ? used : OCIHOOK_MAX_CELLS;
 }
 
 static __always_inline struct task_ctx *task_ctx(struct task_struct *p)

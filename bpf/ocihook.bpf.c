@@ -41,6 +41,7 @@ const volatile enum ocihook_abi
 	abi_version SEC(".rodata") = OCIHOOK_ABI_VERSION;
 const volatile enum cell_state abi_cell_state SEC(".rodata");
 const volatile enum cell_field abi_cell_field SEC(".rodata");
+const volatile enum cell_flag abi_cell_flag SEC(".rodata");
 
 SEC("struct_ops/ocihook_select_cpu")
 s32 ocihook_select_cpu(u64 *ctx)

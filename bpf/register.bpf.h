@@ -213,7 +213,7 @@ int cell_unregister(struct cell_release *release)
 	u32 released = 0;
 	int slot;
 
-	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 		u32 generation;
 

@@ -18,7 +18,7 @@ static __always_inline u32 sweep_claims(void)
 	u32 swept = 0;
 	int slot;
 
-	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 		u32 generation;
 
@@ -39,7 +39,7 @@ static __always_inline u32 sweep_drained(void)
 	u32 swept = 0;
 	int slot;
 
-	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
 		if (c && READ_ONCE(c->state) == CELL_DRAINING &&
@@ -64,7 +64,7 @@ static __always_inline u32 sweep_dead(void)
 	if (!cgrp)
 		return 0;
 	bpf_cgroup_release(cgrp);
-	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 		u32 generation;
 

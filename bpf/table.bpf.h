@@ -59,7 +59,7 @@ static __noinline int reserve_host_share(void)
 
 	if (!host || !rec)
 		return 0;
-	bpf_for(slot, 1, OCIHOOK_MAX_CELLS) {
+	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
 		if (c && READ_ONCE(c->state) == CELL_LIVE) {
@@ -94,6 +94,22 @@ static __always_inline int ensure_dsq(u32 slot)
 	return 0;
 }
 
+/* Raise nr_slots over a slot; the claims that race here only ever raise it. */
+static __always_inline void note_used(u32 slot)
+{
+	struct scheduler_record *rec = record();
+	int attempt;
+
+	bpf_for(attempt, 0, CLAIM_ATTEMPTS) {
+		u32 used = rec ? READ_ONCE(rec->nr_slots) : OCIHOOK_MAX_CELLS;
+
+		if (used > slot ||
+		    __sync_val_compare_and_swap(&rec->nr_slots, used,
+						slot + 1) == used)
+			break;
+	}
+}
+
 /*
  * Make the table ready for an attach: the host's cell, and a queue for every
  * slot that is in use already (a second attach of the same maps).
@@ -105,6 +121,7 @@ static __always_inline int init_table(void)
 
 	if (!host)
 		return -EINVAL;
+	note_used(HOST_CELL);
 	host->state = CELL_LIVE;
 	host->cgid = config.root_cgid;
 	__builtin_memcpy(host->name, "host", sizeof("host"));
@@ -230,6 +247,7 @@ static __always_inline u64 claim_slot(void)
 			change_state(c, CELL_DRAINING, CELL_FREE);
 		if (change_state(c, CELL_FREE, CELL_CLAIMING)) {
 			WRITE_ONCE(c->since_ns, bpf_ktime_get_ns());
+			note_used(slot);
 			taken = slot_ref(slot, READ_ONCE(c->generation));
 			break;
 		}

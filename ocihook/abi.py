@@ -5,8 +5,8 @@ from struct import Struct
 
 from ocihook.record import Record
 
-OCIHOOK_ABI_VERSION = 1
-OCIHOOK_MAX_CELLS = 512
+OCIHOOK_ABI_VERSION = 2
+OCIHOOK_MAX_CELLS = 4096
 OCIHOOK_CPU_WORDS = 16
 OCIHOOK_CONTAINER_BYTES = 256
 OCIHOOK_NAME_BYTES = 64
@@ -15,6 +15,11 @@ OCIHOOK_MESSAGE_BYTES = 256
 OCIHOOK_WEIGHT_MIN = 1
 OCIHOOK_WEIGHT_DEFAULT = 100
 OCIHOOK_WEIGHT_MAX = 10000
+OCIHOOK_WAIT_BUCKETS = 24
+OCIHOOK_MAX_LLCS = 16
+OCIHOOK_QUOTA_MIN_US = 1000
+OCIHOOK_PERIOD_MIN_US = 1000
+OCIHOOK_PERIOD_MAX_US = 1000000
 CELL_FREE = 0
 CELL_CLAIMING = 1
 CELL_LIVE = 2
@@ -22,10 +27,17 @@ CELL_DRAINING = 3
 CELL_FIELD_WEIGHT = 1
 CELL_FIELD_ALLOWED = 2
 CELL_FIELD_EXEC = 4
+CELL_FIELD_OWN = 8
+CELL_FIELD_QUOTA = 16
+CELL_FIELD_FLAGS = 32
+CELL_FLAG_NO_LEND = 1
+CELL_FLAG_NO_BORROW = 2
+CELL_FLAG_FIXED_WEIGHT = 4
+CELL_FLAG_FIXED_QUOTA = 8
 
 
 class Cell(Record):
-    """``struct cell`` of bpf/abi.h, 648 bytes."""
+    """``struct cell`` of bpf/abi.h, 984 bytes."""
 
     __slots__ = (
         "vtime",
@@ -39,13 +51,27 @@ class Cell(Record):
         "restricted",
         "since_ns",
         "bundle_hash",
+        "flags",
+        "shared",
+        "shared_generation",
+        "nr_members",
+        "quota_ns",
+        "period_ns",
+        "burst_ns",
+        "budget_ns",
+        "period_began_ns",
+        "throttled_since_ns",
+        "throttled_ns",
+        "nr_throttled",
         "allowed",
         "exec_allowed",
+        "own",
+        "usable",
         "name",
         "container",
     )
-    LAYOUT = Struct("<QQQqQIIIIQQ16Q16Q64s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 1, 1,)
+    LAYOUT = Struct("<QQQqQIIIIQQIIIIQQQqQQQQ16Q16Q16Q16Q64s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
 
     def __init__(
         self,
@@ -61,8 +87,22 @@ class Cell(Record):
         restricted: int = 0,
         since_ns: int = 0,
         bundle_hash: int = 0,
+        flags: int = 0,
+        shared: int = 0,
+        shared_generation: int = 0,
+        nr_members: int = 0,
+        quota_ns: int = 0,
+        period_ns: int = 0,
+        burst_ns: int = 0,
+        budget_ns: int = 0,
+        period_began_ns: int = 0,
+        throttled_since_ns: int = 0,
+        throttled_ns: int = 0,
+        nr_throttled: int = 0,
         allowed: tuple[int, ...] = (0,) * 16,
         exec_allowed: tuple[int, ...] = (0,) * 16,
+        own: tuple[int, ...] = (0,) * 16,
+        usable: tuple[int, ...] = (0,) * 16,
         name: bytes = b"",
         container: bytes = b"",
     ) -> None:
@@ -77,65 +117,120 @@ class Cell(Record):
         self.restricted = restricted
         self.since_ns = since_ns
         self.bundle_hash = bundle_hash
+        self.flags = flags
+        self.shared = shared
+        self.shared_generation = shared_generation
+        self.nr_members = nr_members
+        self.quota_ns = quota_ns
+        self.period_ns = period_ns
+        self.burst_ns = burst_ns
+        self.budget_ns = budget_ns
+        self.period_began_ns = period_began_ns
+        self.throttled_since_ns = throttled_since_ns
+        self.throttled_ns = throttled_ns
+        self.nr_throttled = nr_throttled
         self.allowed = allowed
         self.exec_allowed = exec_allowed
+        self.own = own
+        self.usable = usable
         self.name = name
         self.container = container
 
 
 class CellStats(Record):
-    """``struct cell_stats`` of bpf/abi.h, 32 bytes."""
+    """``struct cell_stats`` of bpf/abi.h, 64 bytes."""
 
     __slots__ = (
         "run_ns",
         "nr_runs",
+        "wait_ns",
+        "borrowed_ns",
+        "lent_ns",
+        "nr_preempted",
         "nr_narrow",
         "nr_fallbacks",
     )
-    LAYOUT = Struct("<QQQQ")
-    COUNTS = (1, 1, 1, 1,)
+    LAYOUT = Struct("<QQQQQQQQ")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1,)
 
     def __init__(
         self,
         *,
         run_ns: int = 0,
         nr_runs: int = 0,
+        wait_ns: int = 0,
+        borrowed_ns: int = 0,
+        lent_ns: int = 0,
+        nr_preempted: int = 0,
         nr_narrow: int = 0,
         nr_fallbacks: int = 0,
     ) -> None:
         self.run_ns = run_ns
         self.nr_runs = nr_runs
+        self.wait_ns = wait_ns
+        self.borrowed_ns = borrowed_ns
+        self.lent_ns = lent_ns
+        self.nr_preempted = nr_preempted
         self.nr_narrow = nr_narrow
         self.nr_fallbacks = nr_fallbacks
 
 
+class CellWaits(Record):
+    """``struct cell_waits`` of bpf/abi.h, 192 bytes."""
+
+    __slots__ = (
+        "buckets",
+    )
+    LAYOUT = Struct("<24Q")
+    COUNTS = (24,)
+
+    def __init__(
+        self,
+        *,
+        buckets: tuple[int, ...] = (0,) * 24,
+    ) -> None:
+        self.buckets = buckets
+
+
 class CellRequest(Record):
-    """``struct cell_request`` of bpf/abi.h, 608 bytes."""
+    """``struct cell_request`` of bpf/abi.h, 768 bytes."""
 
     __slots__ = (
         "cgid",
         "bundle_hash",
+        "quota_ns",
+        "period_ns",
+        "burst_ns",
         "weight",
         "fields",
+        "flags",
+        "shared",
         "allowed",
         "exec_allowed",
+        "own",
         "name",
         "container",
         "cell",
         "generation",
     )
-    LAYOUT = Struct("<QQII16Q16Q64s256sII")
-    COUNTS = (1, 1, 1, 1, 16, 16, 1, 1, 1, 1,)
+    LAYOUT = Struct("<QQQQQIIII16Q16Q16Q64s256sII")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 1, 1, 1, 1,)
 
     def __init__(
         self,
         *,
         cgid: int = 0,
         bundle_hash: int = 0,
+        quota_ns: int = 0,
+        period_ns: int = 0,
+        burst_ns: int = 0,
         weight: int = 0,
         fields: int = 0,
+        flags: int = 0,
+        shared: int = 0,
         allowed: tuple[int, ...] = (0,) * 16,
         exec_allowed: tuple[int, ...] = (0,) * 16,
+        own: tuple[int, ...] = (0,) * 16,
         name: bytes = b"",
         container: bytes = b"",
         cell: int = 0,
@@ -143,10 +238,16 @@ class CellRequest(Record):
     ) -> None:
         self.cgid = cgid
         self.bundle_hash = bundle_hash
+        self.quota_ns = quota_ns
+        self.period_ns = period_ns
+        self.burst_ns = burst_ns
         self.weight = weight
         self.fields = fields
+        self.flags = flags
+        self.shared = shared
         self.allowed = allowed
         self.exec_allowed = exec_allowed
+        self.own = own
         self.name = name
         self.container = container
         self.cell = cell
@@ -229,27 +330,33 @@ class CellSweep(Record):
 
 
 class SchedulerConfig(Record):
-    """``struct scheduler_config`` of bpf/abi.h, 16 bytes."""
+    """``struct scheduler_config`` of bpf/abi.h, 2064 bytes."""
 
     __slots__ = (
         "root_cgid",
         "host_share",
+        "nr_llcs",
+        "llc_of_cpu",
     )
-    LAYOUT = Struct("<QI4x")
-    COUNTS = (1, 1,)
+    LAYOUT = Struct("<QII1024H")
+    COUNTS = (1, 1, 1, 1024,)
 
     def __init__(
         self,
         *,
         root_cgid: int = 0,
         host_share: int = 0,
+        nr_llcs: int = 0,
+        llc_of_cpu: tuple[int, ...] = (0,) * 1024,
     ) -> None:
         self.root_cgid = root_cgid
         self.host_share = host_share
+        self.nr_llcs = nr_llcs
+        self.llc_of_cpu = llc_of_cpu
 
 
 class SchedulerRecord(Record):
-    """``struct scheduler_record`` of bpf/abi.h, 448 bytes."""
+    """``struct scheduler_record`` of bpf/abi.h, 584 bytes."""
 
     __slots__ = (
         "attached_ns",
@@ -260,13 +367,16 @@ class SchedulerRecord(Record):
         "root_cgid",
         "host_share",
         "nr_live",
+        "nr_slots",
+        "nr_limited",
         "nr_registered",
         "nr_released",
+        "owned",
         "exit_reason",
         "exit_message",
     )
-    LAYOUT = Struct("<QQqIIQIIQQ128s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,)
+    LAYOUT = Struct("<QQqIIQIIIIQQ16Q128s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 1, 1,)
 
     def __init__(
         self,
@@ -279,8 +389,11 @@ class SchedulerRecord(Record):
         root_cgid: int = 0,
         host_share: int = 0,
         nr_live: int = 0,
+        nr_slots: int = 0,
+        nr_limited: int = 0,
         nr_registered: int = 0,
         nr_released: int = 0,
+        owned: tuple[int, ...] = (0,) * 16,
         exit_reason: bytes = b"",
         exit_message: bytes = b"",
     ) -> None:
@@ -292,7 +405,10 @@ class SchedulerRecord(Record):
         self.root_cgid = root_cgid
         self.host_share = host_share
         self.nr_live = nr_live
+        self.nr_slots = nr_slots
+        self.nr_limited = nr_limited
         self.nr_registered = nr_registered
         self.nr_released = nr_released
+        self.owned = owned
         self.exit_reason = exit_reason
         self.exit_message = exit_message

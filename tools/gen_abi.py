@@ -24,6 +24,7 @@ TARGET = ROOT / "ocihook" / "abi.py"
 STRUCTS = (
     "cell",
     "cell_stats",
+    "cell_waits",
     "cell_request",
     "cell_release",
     "cell_query",
@@ -31,7 +32,7 @@ STRUCTS = (
     "scheduler_config",
     "scheduler_record",
 )
-ENUMS = ("ocihook_abi", "cell_state", "cell_field")
+ENUMS = ("ocihook_abi", "cell_state", "cell_field", "cell_flag")
 
 # Linux, include/uapi/linux/btf.h: the kinds by number.
 INT, ARRAY, STRUCT, ENUM, TYPEDEF, VOLATILE, CONST, ENUM64 = 1, 3, 4, 6, 8, 9, 10, 19

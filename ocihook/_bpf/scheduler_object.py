@@ -9,7 +9,7 @@ from ocihook._bpf._libbpf import ffi, lib
 from ocihook.abi import SchedulerConfig
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 
-MAPS = ("cells", "cell_stats", "scheduler")
+MAPS = ("cells", "cell_stats", "cell_waits", "scheduler")
 PROGRAMS = ("cell_register", "cell_update", "cell_unregister", "cell_gc", "cell_of")
 OPS = "ocihook_ops"
 """The struct_ops map. Pinned too: an ejected scheduler can be attached again from it."""

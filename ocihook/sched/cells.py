@@ -12,12 +12,12 @@ from ocihook.abi import (
     CELL_DRAINING,
     CELL_FREE,
     CELL_LIVE,
-    OCIHOOK_MAX_CELLS,
     Cell,
     CellStats,
 )
 from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
+from ocihook.sched.loader import read_record
 
 STATES = {CELL_CLAIMING: "claiming", CELL_LIVE: "live", CELL_DRAINING: "draining"}
 
@@ -92,7 +92,7 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
     mount_fd = os.open(cgroupfs, os.O_RDONLY | os.O_DIRECTORY)
     try:
         found = []
-        for slot in range(OCIHOOK_MAX_CELLS):
+        for slot in range(read_record().nr_slots):
             cell = cells.read(slot)[0]
             if cell.state != CELL_FREE:
                 found.append(_describe(slot, cell, stats.read(slot), mount_fd))

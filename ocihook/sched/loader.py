@@ -118,7 +118,7 @@ def _remove_stale_pins() -> None:
 
 def _load(host_share: int) -> None:
     image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
-    config = SchedulerConfig(root_cgid=os.stat(CGROUPFS).st_ino, host_share=host_share)
+    config = SchedulerConfig(root_cgid=os.stat(CGROUPFS).st_ino, host_share=host_share, nr_llcs=1)
     with SchedulerObject(image) as scheduler:
         scheduler.configure(config)
         scheduler.load()

@@ -28,6 +28,11 @@ def members(record: type[Record]) -> dict[str, st.SearchStrategy[Any]]:
         if letter == "s":
             strategies.append(st.binary(max_size=int(count)).map(lambda b: b.replace(b"\0", b"")))
             continue
+        if letter == "H":  # drawn one by one, a number a CPU would be more than hypothesis draws
+            size = 2 * int(count)
+            raw = st.binary(min_size=size, max_size=size)
+            strategies.append(raw.map(lambda b, form=f"{count}H": struct.unpack(form, b)))
+            continue
         numbers = st.integers(*RANGES[letter])
         strategies.append(st.tuples(*[numbers] * int(count)) if count else numbers)
     return dict(zip(record.__slots__, strategies, strict=True))

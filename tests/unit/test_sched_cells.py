@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ocihook import cpulist, schema
-from ocihook.abi import CELL_CLAIMING, CELL_DRAINING, CELL_LIVE, Cell, CellStats
+from ocihook.abi import CELL_CLAIMING, CELL_DRAINING, CELL_LIVE, Cell, CellStats, SchedulerRecord
 from ocihook.errors import SystemCallError
 from ocihook.sched import cells
 from ocihook.sched.cells import count_tasks, list_cells, possible_cpus
@@ -104,6 +104,7 @@ def table(tree: Path, monkeypatch: pytest.MonkeyPatch) -> type[Table]:
     monkeypatch.setattr(Table, "open", [])
     monkeypatch.setattr(cells, "PinnedArray", Table)
     monkeypatch.setattr(cells, "open_cgid", open_cgid)
+    monkeypatch.setattr(cells, "read_record", lambda: SchedulerRecord(nr_slots=512))
     monkeypatch.setattr(cells, "possible_cpus", lambda: 0b11)
     return Table
 

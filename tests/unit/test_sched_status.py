@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ocihook import schema
-from ocihook.abi import SchedulerRecord
+from ocihook.abi import OCIHOOK_ABI_VERSION, SchedulerRecord
 from ocihook.errors import AbiMismatch, SchedulerUnavailable
 from ocihook.sched import loader, probe, status
 from ocihook.sched.status import scheduler_status
@@ -62,7 +62,7 @@ def checked() -> dict[str, object]:
     document = scheduler_status()
     assert schema.findings("scheduler-status", document) == []
     assert document["kernel"] == os.uname().release
-    assert document["abi"] == 1
+    assert document["abi"] == OCIHOOK_ABI_VERSION
     return document
 
 
