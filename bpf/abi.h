@@ -69,6 +69,10 @@ enum cell_flag {
 	CELL_FLAG_FIXED_WEIGHT = 4,
 	/* Its quota was named; a write to cpu.max does not change it. */
 	CELL_FLAG_FIXED_QUOTA = 8,
+	/* The scheduler's own: some of the cell's own CPUs are online. */
+	CELL_FLAG_OWNS = 16,
+	/* Also: every CPU that it may use is another's, so it is a guest. */
+	CELL_FLAG_GUEST = 32,
 };
 
 /* Words of 64 bits, lowest CPU first. All zero stands for "no restriction". */

@@ -11,19 +11,22 @@
 #define OCIHOOK_AFFINITY_BPF_H
 
 #include "maps.bpf.h"
+#include "own.bpf.h"
 
-static __always_inline bool cpu_words_test(const struct cpu_words *words,
-					   u32 cpu)
-{
-	return words->bits[(cpu / 64) % OCIHOOK_CPU_WORDS] >> (cpu % 64) & 1;
-}
-
-/* The published cpumask of a slot, or NULL before its first registration. */
-static __always_inline const struct cpumask *mask_of(u32 slot)
+/* Where the cell has first claim, or NULL: everywhere. */
+static __always_inline const struct cpumask *home_of(u32 slot)
 {
 	struct cell_objects *objects = objects_of(slot);
 
-	return objects ? (const struct cpumask *)objects->allowed : NULL;
+	return objects ? (const struct cpumask *)objects->home : NULL;
+}
+
+/* Where the cell may run at all, or NULL: everywhere. */
+static __always_inline const struct cpumask *usable_by(u32 slot)
+{
+	struct cell_objects *objects = objects_of(slot);
+
+	return objects ? (const struct cpumask *)objects->usable : NULL;
 }
 
 /* What execCPUAffinity.final leaves, or NULL where it says nothing. */
@@ -55,27 +58,9 @@ static __noinline struct bpf_cpumask *make_mask(const struct cpu_words *words)
 }
 
 /*
- * Make `words` the slot's cpumask. Readers see the old mask or the new one,
- * never a part: the pointer is exchanged, and the old mask outlives every
- * reader under RCU.
+ * Publish the CPUs of tasks that join; none where `any` is false. As with the
+ * cell's own sets, readers see the old mask or the new one.
  */
-static __always_inline int publish_mask(u32 slot, const struct cpu_words *words)
-{
-	struct cell_objects *objects = objects_of(slot);
-	struct bpf_cpumask *mask;
-
-	if (!objects)
-		return -EINVAL;
-	mask = make_mask(words);
-	if (!mask)
-		return -ENOMEM;
-	mask = bpf_kptr_xchg(&objects->allowed, mask);
-	if (mask)
-		bpf_cpumask_release(mask);
-	return 0;
-}
-
-/* The same for the CPUs of tasks that join; none where `any` is false. */
 static __always_inline int publish_exec_mask(u32 slot, bool any,
 					     const struct cpu_words *words)
 {
@@ -93,6 +78,24 @@ static __always_inline int publish_exec_mask(u32 slot, bool any,
 	if (mask)
 		bpf_cpumask_release(mask);
 	return 0;
+}
+
+/*
+ * A task is narrow that may not run all over its cell's home. CPUs that the
+ * cell may use besides do not count: whose tasks could not use them would all
+ * be narrow for it, and a CPU that finds only such tasks just goes on.
+ */
+static __always_inline void compare_with_sets(struct task_struct *p,
+					      struct task_ctx *tctx,
+					      const struct cell *c)
+{
+	const struct cpumask *home = home_of(tctx->cell);
+	const struct cpumask *usable = usable_by(tctx->cell);
+
+	tctx->narrow = READ_ONCE(c->flags) & CELL_FLAG_GUEST ||
+		       (home && !bpf_cpumask_subset(home, p->cpus_ptr));
+	tctx->stray = tctx->narrow && usable &&
+		      !bpf_cpumask_intersects(usable, p->cpus_ptr);
 }
 
 /*
@@ -115,9 +118,9 @@ static __always_inline void compare_affinity(struct task_struct *p,
 		tctx->narrow = true;
 		return;
 	}
+	tctx->stray = false;
 	if (READ_ONCE(c->restricted)) {
-		mask = mask_of(tctx->cell);
-		tctx->narrow = mask && !bpf_cpumask_subset(mask, p->cpus_ptr);
+		compare_with_sets(p, tctx, c);
 		return;
 	}
 	mask = scx_bpf_get_online_cpumask();
@@ -125,13 +128,17 @@ static __always_inline void compare_affinity(struct task_struct *p,
 	scx_bpf_put_cpumask(mask);
 }
 
-/* Whether the cell of a task that is not narrow may use `cpu`. */
+/* Whether the cell may run on `cpu`. */
 static __always_inline bool cell_may_use(const struct cell *c, s32 cpu)
 {
-	return !READ_ONCE(c->restricted) || cpu_words_test(&c->allowed, cpu);
+	return !READ_ONCE(c->restricted) || cpu_words_test(&c->usable, cpu);
 }
 
-/* Whether the task may run on `cpu`, by its own affinity and by its cell. */
+/*
+ * Whether the task may run on `cpu`, by its own affinity and by its cell. A
+ * stray one has no CPU that is both, and its own affinity goes first: the
+ * kernel would run it nowhere else.
+ */
 static __always_inline bool may_run_on(struct task_struct *p,
 				       struct task_ctx *tctx,
 				       const struct cell *c, s32 cpu)
@@ -141,39 +148,9 @@ static __always_inline bool may_run_on(struct task_struct *p,
 	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 		return false;
 	if (!tctx->confined)
-		return tctx->narrow || cell_may_use(c, cpu);
+		return tctx->stray || cell_may_use(c, cpu);
 	exec = exec_mask_of(tctx->cell);
 	return !exec || bpf_cpumask_test_cpu(cpu, exec);
-}
-
-/*
- * Take an idle CPU that the task may use, a whole idle core first, and mark it
- * busy. Returns the CPU, or a negative number where all are busy. A narrow
- * task's own affinity is the smaller set; where it lies outside its cell's
- * CPUs altogether, the kernel would run it nowhere else either.
- */
-static __always_inline s32 take_idle_cpu(struct task_struct *p,
-					 struct task_ctx *tctx)
-{
-	const struct cpumask *mask = NULL;
-	struct cell *c = cell_at(tctx->cell);
-	s32 cpu;
-
-	if (tctx->confined)
-		mask = exec_mask_of(tctx->cell);
-	else if (c && READ_ONCE(c->restricted) && !tctx->narrow)
-		mask = mask_of(tctx->cell);
-	if (!mask)
-		mask = p->cpus_ptr;
-	cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
-	if (cpu < 0)
-		cpu = scx_bpf_pick_idle_cpu(mask, 0);
-	if (cpu >= 0 && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-		/* Outside its affinity: the CPU goes back to sleep. */
-		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-		return -EBUSY;
-	}
-	return cpu;
 }
 
 /*
@@ -184,15 +161,17 @@ static __always_inline s32 narrow_cpu(struct task_struct *p,
 				      struct task_ctx *tctx,
 				      const struct cell *c)
 {
-	const struct cpumask *exec = NULL;
+	const struct cpumask *within = NULL;
 	s32 cpu = scx_bpf_task_cpu(p);
 
 	if (may_run_on(p, tctx, c, cpu))
 		return cpu;
 	if (tctx->confined)
-		exec = exec_mask_of(tctx->cell);
-	if (exec) {
-		cpu = bpf_cpumask_any_and_distribute(exec, p->cpus_ptr);
+		within = exec_mask_of(tctx->cell);
+	else if (READ_ONCE(c->restricted))
+		within = usable_by(tctx->cell);
+	if (within) {
+		cpu = bpf_cpumask_any_and_distribute(within, p->cpus_ptr);
 		if (cpu < scx_bpf_nr_cpu_ids())
 			return cpu;
 	}

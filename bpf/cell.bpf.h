@@ -20,7 +20,21 @@
 #include "active.bpf.h"
 #include "affinity.bpf.h"
 
-/* The slot that `cgrp` itself owns, or HOST_CELL. */
+/* The slot of the cell that a member shares, or HOST_CELL. */
+static __always_inline u32 shared_cell(const struct cell *member,
+				       u32 *generation)
+{
+	u32 slot = READ_ONCE(member->shared);
+	struct cell *c = cell_at(slot);
+
+	if (!c || READ_ONCE(c->state) != CELL_LIVE ||
+	    READ_ONCE(c->generation) != READ_ONCE(member->shared_generation))
+		return HOST_CELL;
+	*generation = READ_ONCE(member->shared_generation);
+	return slot;
+}
+
+/* The slot of the cell that `cgrp` itself has, or HOST_CELL. */
 static __always_inline u32 own_cell(struct cgroup *cgrp, u32 *generation)
 {
 	struct cgroup_cell *hint;
@@ -36,6 +50,8 @@ static __always_inline u32 own_cell(struct cgroup *cgrp, u32 *generation)
 	if (!c || READ_ONCE(c->state) != CELL_LIVE ||
 	    READ_ONCE(c->generation) != ref >> 32)
 		return HOST_CELL;
+	if (READ_ONCE(c->shared))
+		return shared_cell(c, generation);
 	*generation = ref >> 32;
 	return ref;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a CPU runs next: a task of the cell furthest behind, a task of the
+ * What a CPU runs next: a task of the cell that pick.bpf.h names, a task of the
  * CPU's own queue, or the one it was running.
  *
  * The three compete by cell vtime. In the CPU's own queue tasks are ordered by
@@ -17,83 +17,23 @@
 #include "affinity.bpf.h"
 #include "cell.bpf.h"
 #include "hotplug.bpf.h"
+#include "pick.bpf.h"
+#include "queue.bpf.h"
 #include "share.bpf.h"
 
-/* The choice so far: `slot` is -1 while there is none. */
-struct pick {
-	u64 vtime;
-	s32 slot;
-	bool stalled;
+/* The task that was running, and whether its cell has first claim here. */
+struct prev {
+	struct task_struct *p;
+	struct task_ctx *tctx;
+	struct cell *c;
+	bool home;
 };
 
-/* The vtime of the first task in a queue; false where it is empty. */
-static __always_inline bool head_vtime(u64 dsq_id, u64 *vtime)
-{
-	struct bpf_iter_scx_dsq it;
-	struct task_struct *p;
-	bool found = false;
-
-	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
-		p = bpf_iter_scx_dsq_next(&it);
-		if (p) {
-			*vtime = p->scx.dsq_vtime;
-			found = true;
-		}
-	}
-	bpf_iter_scx_dsq_destroy(&it);
-	return found;
-}
-
-/* Weigh one cell against the choice so far; the longest stalled goes first. */
-static __always_inline void weigh_cell(struct pick *pick, u32 slot, s32 cpu,
-				       u64 now)
-{
-	struct cell *c = cell_at(slot);
-	bool stalled;
-	u64 key;
-
-	if (!c || !cell_may_use(c, cpu) ||
-	    scx_bpf_dsq_nr_queued(CELL_DSQ(slot)) <= 0)
-		return;
-	key = READ_ONCE(c->served_ns);
-	stalled = !time_before(now, key + STALL_NS);
-	if (pick->stalled && !stalled)
-		return;
-	if (!stalled)
-		key = READ_ONCE(c->vtime);
-	if (pick->slot >= 0 && pick->stalled == stalled &&
-	    !time_before(key, pick->vtime))
-		return;
-	pick->slot = slot;
-	pick->vtime = key;
-	pick->stalled = stalled;
-}
-
-/* The best cell with waiting tasks that may use `cpu`. */
-static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
-{
-	int word, bit;
-
-	if (!pick)
-		return 0;
-	pick->slot = -1;
-	pick->stalled = false;
-	bpf_for(word, 0, CELL_WORDS) {
-		u64 left = READ_ONCE(active_cells[word % CELL_WORDS]);
-
-		bpf_for(bit, 0, 64) {
-			if (!(left >> bit))
-				break;
-			if (left >> bit & 1)
-				weigh_cell(pick, word * 64 + bit, cpu, now);
-		}
-	}
-	return 0;
-}
-
 /* Take whatever may run here, in any order: an idle CPU helps nobody. */
-static __always_inline bool take_any(s32 cpu)
+static __always_inline bool take_any(s32 cpu, const struct cpu_ctx *here,
+				     u64 now)
 {
+	bool taken = false;
 	int word, bit;
 
 	bpf_for(word, 0, CELL_WORDS) {
@@ -107,39 +47,81 @@ static __always_inline bool take_any(s32 cpu)
 				break;
 			c = left >> bit & 1 ? cell_at(slot) : NULL;
 			if (c && cell_may_use(c, cpu) &&
-			    scx_bpf_dsq_move_to_local(CELL_DSQ(slot)))
-				return true;
+			    may_spend(c, slot, now) &&
+			    take_of_cell(slot, cpu, here->nr_dispatches)) {
+				taken = true;
+				break;
+			}
 		}
+		if (taken)
+			break;
 	}
-	return scx_bpf_dsq_move_to_local(CPU_DSQ(cpu));
+	return taken;
+}
+
+/*
+ * Move the first task of the CPU's own queue here whose cell may spend, if its
+ * key is before `limit` (or whatever it is, without a limit). Those of
+ * throttled cells are passed by.
+ */
+static __always_inline bool take_of_cpu(s32 cpu, const u64 *limit, u64 now)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	bool taken = false;
+
+	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0))
+		goto out;
+	while ((p = bpf_iter_scx_dsq_next(&it))) {
+		struct task_ctx *tctx = task_ctx(p);
+		struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
+
+		if (c && !may_spend(c, tctx->cell, now))
+			continue;
+		if (limit && !time_before(p->scx.dsq_vtime, *limit))
+			break;
+		taken = scx_bpf_dsq_move(&it, p, SCX_DSQ_LOCAL, 0);
+		if (taken)
+			break;
+	}
+out:
+	bpf_iter_scx_dsq_destroy(&it);
+	return taken;
 }
 
 /*
  * Serve the CPU's own queue where its head is further behind than the best
  * cell and the task that was running. Every NARROW_EVERY times, and after
- * STALL_NS, it goes first whatever its head's vtime is.
+ * STALL_NS, it goes first whatever its head's key is.
  */
 static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
 					const struct pick *pick,
-					struct task_ctx *prev_ctx, u64 now)
+					const struct prev *prev, u64 now)
 {
-	struct cell *c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
-	u64 vtime;
+	u64 limit = 0;
+	bool limited = false;
 
-	if (!head_vtime(CPU_DSQ(cpu), &vtime)) {
+	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0) {
 		here->narrow_served_ns = now;
 		return false;
 	}
-	if (++here->nr_dispatches % NARROW_EVERY &&
+	if (here->nr_dispatches % NARROW_EVERY &&
 	    time_before(now, here->narrow_served_ns + STALL_NS)) {
-		if (pick->stalled)
-			return false;
-		if (pick->slot >= 0 && !time_before(vtime, pick->vtime))
-			return false;
-		if (c && time_before(READ_ONCE(c->vtime), vtime))
-			return false;
+		if (pick->slot >= 0 && pick->home) {
+			if (pick->stalled)
+				return false;
+			limit = pick->key;
+			limited = true;
+		}
+		if (prev->c && prev->home &&
+		    (!limited ||
+		     time_before(READ_ONCE(prev->c->vtime), limit))) {
+			/* A tie is the waiting task's. */
+			limit = READ_ONCE(prev->c->vtime) + 1;
+			limited = true;
+		}
 	}
-	if (!scx_bpf_dsq_move_to_local(CPU_DSQ(cpu)))
+	if (!take_of_cpu(cpu, limited ? &limit : NULL, now))
 		return false;
 	here->narrow_served_ns = now;
 	return true;
@@ -149,33 +131,25 @@ static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
  * Whether the task that was running goes on. Within its own cell it gives way
  * to a task that is further behind.
  */
-static __always_inline bool keeps_running(struct task_struct *p,
-					  struct task_ctx *tctx, s32 cpu,
-					  const struct pick *pick)
+static __always_inline bool keeps_running(const struct prev *prev, s32 cpu,
+					  const struct pick *pick, u64 now)
 {
-	struct cell *c = cell_at(tctx->cell);
+	u32 slot = prev->tctx->cell;
 	u64 head;
 
-	if (!c || !may_run_on(p, tctx, c, cpu))
+	if (!may_run_on(prev->p, prev->tctx, prev->c, cpu) ||
+	    !may_spend(prev->c, slot, now))
 		return false;
 	if (pick->slot < 0)
 		return true;
+	if (prev->home != pick->home)
+		return prev->home;
 	if (pick->stalled)
 		return false;
-	if (pick->slot != tctx->cell)
-		return time_before(READ_ONCE(c->vtime), pick->vtime);
-	return head_vtime(CELL_DSQ(tctx->cell), &head) &&
-	       time_before(tctx->vtime, head);
-}
-
-static __always_inline void renew_slice(struct task_struct *p,
-					struct task_ctx *tctx, u64 now)
-{
-	if (scx_bpf_task_set_slice)
-		scx_bpf_task_set_slice(p, SLICE_NS);
-	else
-		p->scx.slice = SLICE_NS;
-	prepay(tctx, now);
+	if (pick->slot != slot)
+		return time_before(READ_ONCE(prev->c->vtime), pick->key);
+	return cell_head_vtime(slot, cpu, &head) &&
+	       time_before(prev->tctx->vtime, head);
 }
 
 /*
@@ -186,22 +160,23 @@ static __always_inline void renew_slice(struct task_struct *p,
  * others got. And it once forgot the running task, which kept a cell from
  * having both CPUs: weights of 100 and 300 gave 1 to 2.6.)
  */
-static __always_inline bool take_best(s32 cpu, struct task_struct *prev,
-				      struct task_ctx *prev_ctx,
+static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
+				      const struct prev *prev,
 				      struct pick *pick, u64 now)
 {
 	bool taken = false;
 	int attempt;
 
 	bpf_for(attempt, 0, PICK_ATTEMPTS) {
-		if (prev_ctx && keeps_running(prev, prev_ctx, cpu, pick)) {
-			renew_slice(prev, prev_ctx, now);
+		if (prev->c && keeps_running(prev, cpu, pick, now)) {
+			grant_slice(prev->p, prev->tctx, prev->c, here,
+				    SLICE_NS);
 			taken = true;
 			break;
 		}
 		if (pick->slot < 0)
 			break;
-		taken = scx_bpf_dsq_move_to_local(CELL_DSQ(pick->slot));
+		taken = take_of_cell(pick->slot, cpu, here->nr_dispatches);
 		if (taken)
 			break;
 		pick_cell(pick, cpu, now);
@@ -209,33 +184,52 @@ static __always_inline bool take_best(s32 cpu, struct task_struct *prev,
 	return taken;
 }
 
-static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *prev)
+/* Weigh the task that was running, where it could go on. */
+static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
+				     const struct cpu_ctx *here, u64 now)
+{
+	struct task_ctx *tctx;
+
+	if (!p || !(p->scx.flags & SCX_TASK_QUEUED))
+		return;
+	tctx = task_ctx(p);
+	if (!tctx)
+		return;
+	/* Alone on its CPU, it would not be enqueued for long. */
+	settle(p, tctx, now);
+	refresh_cell(p, tctx);
+	prev->p = p;
+	prev->tctx = tctx;
+	prev->c = cell_at(tctx->cell);
+	if (prev->c)
+		prev->home = has_first_claim(prev->c, tctx->cell, here);
+}
+
+static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
-	struct task_ctx *prev_ctx = NULL;
 	u64 now = scx_bpf_now();
+	struct prev prev = {};
 	struct pick pick;
-	struct cell *c;
 
 	if (!here || take_orphan())
 		return;
-	if (prev && prev->scx.flags & SCX_TASK_QUEUED)
-		prev_ctx = task_ctx(prev);
-	if (prev_ctx) {
-		/* Alone on its CPU, it would not be enqueued for long. */
-		settle(prev, prev_ctx, now);
-		refresh_cell(prev, prev_ctx);
-	}
+	here->nr_dispatches++;
+	see_prev(&prev, p, here, now);
 	pick_cell(&pick, cpu, now);
-	if (take_narrow(cpu, here, &pick, prev_ctx, now))
+	here->contended =
+		pick.nr_waiting > 1 ||
+		(pick.nr_waiting && prev.tctx && prev.tctx->cell != pick.slot);
+	if (take_narrow(cpu, here, &pick, &prev, now) ||
+	    take_best(cpu, here, &prev, &pick, now) || take_any(cpu, here, now))
 		return;
-	if (take_best(cpu, prev, prev_ctx, &pick, now) || take_any(cpu))
-		return;
-	c = prev_ctx ? cell_at(prev_ctx->cell) : NULL;
-	/* Else it is enqueued with ENQ_LAST, and finds a CPU that it may use.
+	/*
+	 * Else the task that was running is enqueued with ENQ_LAST, and finds
+	 * a CPU that it may use, or waits for its cell's next period.
 	 */
-	if (c && may_run_on(prev, prev_ctx, c, cpu))
-		renew_slice(prev, prev_ctx, now);
+	if (prev.c && may_run_on(prev.p, prev.tctx, prev.c, cpu) &&
+	    may_spend(prev.c, prev.tctx->cell, now))
+		grant_slice(prev.p, prev.tctx, prev.c, here, SLICE_NS);
 }
 
 #endif /* OCIHOOK_DISPATCH_BPF_H */

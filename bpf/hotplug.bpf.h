@@ -14,6 +14,7 @@
 #define OCIHOOK_HOTPLUG_BPF_H
 
 #include "maps.bpf.h"
+#include "own.bpf.h"
 
 static __always_inline void note_online(s32 cpu)
 {
@@ -23,7 +24,9 @@ static __always_inline void note_online(s32 cpu)
 		ctx->offline = false;
 		__sync_fetch_and_sub(&nr_offline, 1);
 	}
-	/* Every task compares its affinity with the CPUs that there are. */
+	/* Cells see anew which CPUs are theirs, and tasks their affinity. */
+	__sync_fetch_and_add(&own_seq, 1);
+	publish_all_cpus();
 	bump_config_seq();
 }
 
@@ -37,6 +40,8 @@ static __always_inline void note_offline(s32 cpu)
 		ctx->offline = true;
 		__sync_fetch_and_add(&nr_offline, 1);
 	}
+	__sync_fetch_and_add(&own_seq, 1);
+	publish_all_cpus();
 	bump_config_seq();
 	bpf_for(other, 0, MAX_CPUS) {
 		if (other >= nr_cpus)

@@ -10,8 +10,11 @@ enum {
 	NSEC_PER_MSEC = 1000 * 1000,
 	NSEC_PER_SEC = 1000 * NSEC_PER_MSEC,
 
-	/* How long a task runs before others are asked. */
+	/* How long a task runs before others are asked; where cells wait. */
 	SLICE_NS = 5 * NSEC_PER_MSEC,
+	SLICE_CONTENDED_NS = 2 * NSEC_PER_MSEC,
+	/* The least that a cell with a quota is given at once. */
+	SLICE_MIN_NS = NSEC_PER_MSEC / 2,
 	/*
 	 * A queue that nobody served for so long goes first, whatever its
 	 * vtime: the watchdog ejects a scheduler in which a task waits 30 s,
@@ -26,10 +29,18 @@ enum {
 	/* Claims that may raise nr_slots at once: fewer than CPUs, each once.
 	 */
 	CLAIM_ATTEMPTS = 64,
+	/* How often a cell's CPU sets are made anew that changed meanwhile. */
+	OWN_ATTEMPTS = 16,
 	/* A registration takes microseconds; a claim so old has no owner. */
 	CLAIM_NS = 5ULL * NSEC_PER_SEC,
 	/* One dispatch in so many goes to the CPU's own queue first. */
 	NARROW_EVERY = 8,
+	/* How far behind a CPU's owner a task of others is put that must run
+	 * there: it gets one slice in so many. */
+	STRANGER_LAG_NS = 7 * SLICE_NS,
+	/* A throttled cell is served so often all the same, one task of it:
+	 * every task gets its turn well before the watchdog's 30 s. */
+	THROTTLE_MAX_NS = 10ULL * NSEC_PER_SEC,
 
 	HOST_CELL = 0,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
@@ -38,8 +49,9 @@ enum {
 	MAX_CGROUP_DEPTH = 32,
 };
 
-/* Queue ids: a cell's, and a CPU's for tasks of narrower affinity. */
-#define CELL_DSQ(slot) (0x1000000ULL + (slot))
+/* Queue ids: a cell's for each LLC, and a CPU's for narrow tasks. */
+#define CELL_DSQ(slot, llc) \
+	(0x1000000ULL + (u64)(slot) * OCIHOOK_MAX_LLCS + (llc))
 #define CPU_DSQ(cpu) (0x2000000ULL + (cpu))
 
 /*
@@ -60,14 +72,20 @@ struct task_ctx {
 	u32 generation;
 	/* Virtual time inside the cell. */
 	u64 vtime;
-	/* While on a CPU: since when, and what the cell was charged for it. */
+	/* While on a CPU: since when, and what the cell was charged for it, in
+	 * virtual time and of its quota. */
 	u64 started_ns;
 	u64 prepaid;
+	u64 granted_ns;
+	/* Whose own CPU that is, where it is another cell's; else 0. */
+	u32 lender;
 	/* The cell whose nr_runnable counts this task, where `counted`. */
 	u32 counted_cell;
 	bool counted;
 	/* Affinity narrower than the cell: goes through a CPU's own queue. */
 	bool narrow;
+	/* Narrow, and bound to CPUs that its cell may not use. */
+	bool stray;
 	/* Came into its cell from outside, itself or an ancestor by fork. */
 	bool joined;
 	/* Held to the cell's exec_allowed, narrower than its own affinity. */
@@ -80,10 +98,15 @@ struct task_ctx {
 
 /* What a slot has in the kernel. */
 struct cell_objects {
-	struct bpf_cpumask __kptr *allowed;
+	/* Where the cell has first claim, and where it may run at all; see
+	 * own.bpf.h. Only of a restricted cell. */
+	struct bpf_cpumask __kptr *home;
+	struct bpf_cpumask __kptr *usable;
 	/* Only where execCPUAffinity names CPUs. */
 	struct bpf_cpumask __kptr *exec_allowed;
-	/* Whether its queue exists; queues die with each detach. */
+	/* The own CPUs of a request, while they are claimed. */
+	struct cpu_words wanted;
+	/* Whether its queues exist; queues die with each detach. */
 	u32 has_dsq;
 };
 
@@ -92,9 +115,15 @@ struct cpu_ctx {
 	u64 clock;
 	u64 narrow_served_ns;
 	u32 nr_dispatches;
+	/* The cell whose own CPU this is, or HOST_CELL: nobody's. */
+	u32 owner;
 	bool offline;
+	/* Whether the last dispatch left other cells waiting. */
+	bool contended;
 	/* Whether a task of ours runs here; of which cell, and its vtime. */
 	bool busy;
+	/* Whether that cell has first claim here. */
+	bool running_home;
 	u32 running_cell;
 	u64 running_vtime;
 };
@@ -164,8 +193,13 @@ const volatile struct scheduler_config config SEC(".rodata.config") = {
 
 /* Raised after every change of the cell table; tasks then look anew. */
 u64 config_seq = 1;
-/* The latest cell vtime that began anywhere. */
+/* The latest cell vtime that began anywhere, of cells without own CPUs. */
 u64 cell_clock;
+/* The same for cells with own CPUs: they compete with each other alone. */
+u64 owner_clock;
+/* Raised by every change of what is whose own; and how many CPUs are. */
+u64 own_seq;
+u32 nr_owned;
 /* CPUs that went offline while the scheduler runs. */
 u32 nr_offline;
 /* A bit for each cell with runnable tasks: all that dispatch looks at. */

@@ -12,17 +12,30 @@
  *	abi.h		what crosses to user space
  *	scx.bpf.h	the kernel's types and kfuncs
  *	maps.bpf.h	what is remembered
- *	active.bpf.h	which cells have runnable tasks
- *	affinity.bpf.h	the CPUs of cells and tasks
+ *
  *	cell.bpf.h	from a task to its cell
+ *	active.bpf.h	which cells have runnable tasks
+ *	own.bpf.h	CPUs that are somebody's own
+ *	affinity.bpf.h	the CPUs of cells and tasks
  *	hotplug.bpf.h	CPUs that come and go
+ *
  *	share.bpf.h	virtual times: who is owed CPU time
+ *	quota.bpf.h	cpu.max: who may use it
+ *	queue.bpf.h	where tasks wait
+ *	idle.bpf.h	which idle CPU a task gets
  *	place.bpf.h	where a runnable task goes
  *	preempt.bpf.h	who has to stop for it
+ *	pick.bpf.h	which cell a CPU serves
  *	dispatch.bpf.h	what a CPU runs next
+ *
  *	table.bpf.h	the slots of the cell table
- *	sweep.bpf.h	what is left in it by those who did not come back
- *	register.bpf.h	how cells come and go
+ *	claim.bpf.h	how CPUs become a cell's own
+ *	apply.bpf.h	what a request wishes
+ *	shared.bpf.h	cells of several cgroups
+ *	register.bpf.h	how a cgroup gets its cell
+ *	follow.bpf.h	live changes of cpu.weight and cpu.max
+ *	sweep.bpf.h	what is left by those who did not come back
+ *	programs.bpf.h	what user space calls
  *
  * Data never ends the scheduler: scx_bpf_error() is not called at all. What
  * cannot be had falls back to cell 0 and is counted; a fork for which there is
@@ -30,8 +43,9 @@
  */
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
+#include "follow.bpf.h"
 #include "place.bpf.h"
-#include "register.bpf.h"
+#include "programs.bpf.h"
 #include "share.bpf.h"
 
 char _license[] SEC("license") = "GPL";
@@ -96,17 +110,20 @@ void ocihook_running(u64 *ctx)
 	struct task_struct *p = (struct task_struct *)ctx[0];
 	struct task_ctx *tctx = task_ctx(p);
 	struct cell_stats *stats;
+	struct cpu_ctx *here;
 	struct cell *c;
 
 	if (!tctx)
 		return;
 	c = cell_at(tctx->cell);
+	here = cpu_at(scx_bpf_task_cpu(p));
 	stats = stats_of(tctx->cell);
-	if (!c || !stats)
+	if (!c || !here || !stats)
 		return;
-	advance_clocks(c, tctx, scx_bpf_task_cpu(p));
-	note_running(tctx, scx_bpf_task_cpu(p));
-	prepay(tctx, scx_bpf_now());
+	advance_clocks(c, tctx, here);
+	note_running(c, tctx, here);
+	tctx->lender = here->owner == tctx->cell ? HOST_CELL : here->owner;
+	grant_slice(p, tctx, c, here, p->scx.slice);
 	stats->nr_runs++;
 }
 
@@ -140,6 +157,18 @@ void ocihook_set_cpumask(u64 *ctx)
 	/* Whether it is narrow is seen anew at its next enqueue. */
 	if (tctx)
 		tctx->seq = 0;
+}
+
+SEC("struct_ops/ocihook_cgroup_set_weight")
+void ocihook_cgroup_set_weight(u64 *ctx)
+{
+	follow_weight((struct cgroup *)ctx[0], ctx[1]);
+}
+
+SEC("struct_ops/ocihook_cgroup_set_bandwidth")
+void ocihook_cgroup_set_bandwidth(u64 *ctx)
+{
+	follow_quota((struct cgroup *)ctx[0], ctx[1], ctx[2], ctx[3]);
 }
 
 SEC("struct_ops/ocihook_cpu_online")
@@ -198,6 +227,8 @@ s32 ocihook_init(u64 *ctx)
 	if (!rec || nr_cpus > MAX_CPUS)
 		return -EINVAL;
 	err = init_table();
+	if (!err)
+		err = init_timer();
 	if (err)
 		return err;
 	bpf_for(cpu, 0, MAX_CPUS) {
@@ -243,6 +274,8 @@ struct sched_ext_ops ocihook_ops = {
 	.stopping = (void *)ocihook_stopping,
 	.quiescent = (void *)ocihook_quiescent,
 	.set_cpumask = (void *)ocihook_set_cpumask,
+	.cgroup_set_weight = (void *)ocihook_cgroup_set_weight,
+	.cgroup_set_bandwidth = (void *)ocihook_cgroup_set_bandwidth,
 	.cpu_online = (void *)ocihook_cpu_online,
 	.cpu_offline = (void *)ocihook_cpu_offline,
 	.init_task = (void *)ocihook_init_task,

@@ -5,7 +5,10 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "idle.bpf.h"
 #include "preempt.bpf.h"
+#include "queue.bpf.h"
+#include "quota.bpf.h"
 #include "share.bpf.h"
 
 /* A kernel thread bound to one CPU does that CPU's own work, and is short. */
@@ -14,18 +17,33 @@ static __always_inline bool is_cpu_kthread(struct task_struct *p)
 	return p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1;
 }
 
-/* Run on an idle CPU without queueing, the previous one if it can be. */
+/* Whether the task's last CPU is idle and its own; it is then taken. */
+static __always_inline bool take_last_cpu(struct task_struct *p,
+					  struct task_ctx *tctx,
+					  const struct cell *c, s32 cpu)
+{
+	struct cpu_ctx *there = cpu_at(cpu);
+
+	return there && has_first_claim(c, tctx->cell, there) &&
+	       may_run_on(p, tctx, c, cpu) &&
+	       scx_bpf_test_and_clear_cpu_idle(cpu);
+}
+
+/*
+ * Run on an idle CPU without queueing, the previous one if it can be. Only
+ * where the cell has first claim: a task that would have to borrow first sees
+ * whether one of its own CPUs is lent, in enqueue_task().
+ */
 static __always_inline s32 place_on_idle(struct task_struct *p,
 					 struct task_ctx *tctx, s32 prev_cpu)
 {
 	struct cell *c = cell_at(tctx->cell);
 	s32 cpu = prev_cpu;
 
-	if (!c)
+	if (!c || !may_spend(c, tctx->cell, scx_bpf_now()))
 		return prev_cpu;
-	if (!may_run_on(p, tctx, c, prev_cpu) ||
-	    !scx_bpf_test_and_clear_cpu_idle(prev_cpu))
-		cpu = take_idle_cpu(p, tctx);
+	if (!take_last_cpu(p, tctx, c, prev_cpu))
+		cpu = take_idle_cpu(p, tctx, c, true);
 	if (cpu < 0)
 		return prev_cpu;
 	limit_lag(p, c);
@@ -34,28 +52,101 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 	return cpu;
 }
 
+/*
+ * The key of a narrow task in a CPU's queue: its cell's vtime, as far as that
+ * means anything there. Where another cell has first claim, the two are not
+ * comparable; such a task is put behind what runs there, so that it gets a
+ * slice in so many and no more.
+ */
+static __always_inline u64 narrow_key(const struct task_ctx *tctx,
+				      const struct cell *c,
+				      const struct cpu_ctx *there)
+{
+	struct cell *owner;
+
+	if (has_first_claim(c, tctx->cell, there))
+		return READ_ONCE(c->vtime);
+	owner = cell_at(READ_ONCE(there->owner));
+	return STRANGER_LAG_NS + (READ_ONCE(there->owner) && owner
+					  ? READ_ONCE(owner->vtime)
+					  : READ_ONCE(there->clock));
+}
+
 /* Into the queue of one CPU: an idle one, else where the task last ran. */
 static __always_inline void enqueue_narrow(struct task_struct *p,
 					   struct task_ctx *tctx,
 					   struct cell *c, u64 enq_flags)
 {
 	struct cell_stats *stats = stats_of(tctx->cell);
-	s32 cpu = take_idle_cpu(p, tctx);
+	s32 cpu = take_idle_cpu(p, tctx, c, false);
+	struct cpu_ctx *there;
+	s64 lead;
 
 	if (cpu < 0)
 		cpu = narrow_cpu(p, tctx, c);
+	there = cpu_at(cpu);
+	if (!there) {
+		/* Not seen: ops.init refuses more CPUs than there is room for.
+		 */
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, enq_flags);
+		return;
+	}
 	if (stats)
 		stats->nr_narrow++;
-	scx_bpf_dsq_insert_vtime(p, CPU_DSQ(cpu), SLICE_NS, READ_ONCE(c->vtime),
-				 enq_flags);
-	scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	scx_bpf_dsq_insert_vtime(p, CPU_DSQ(cpu), SLICE_NS,
+				 narrow_key(tctx, c, there), enq_flags);
+	if (!may_spend(c, tctx->cell, scx_bpf_now()))
+		return;
+	lead = lead_over(tctx, c, there);
+	if (lead == CLAIM_LEAD ||
+	    (enq_flags & SCX_ENQ_WAKEUP && lead > PREEMPT_NS))
+		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+	else
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
+/*
+ * Into the cell's queue, and have a CPU come for it: an idle one where the cell
+ * has first claim, one that it lent, an idle one to borrow, one that is ahead.
+ *
+ * A CPU that went idle before the insertion does not look again by itself. It
+ * looks after the insertion: the kick is carried out when this CPU lets go of
+ * its runqueue.
+ */
+static __always_inline void enqueue_wide(struct task_struct *p,
+					 struct task_ctx *tctx, struct cell *c,
+					 u64 enq_flags)
+{
+	struct victim victim = {};
+	s32 cpu;
+
+	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
+				 SLICE_NS, tctx->vtime, enq_flags);
+	if (!may_spend(c, tctx->cell, scx_bpf_now()))
+		return;
+	cpu = take_idle_cpu(p, tctx, c, true);
+	if (cpu >= 0) {
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+		return;
+	}
+	if (!READ_ONCE(c->restricted) && !(enq_flags & SCX_ENQ_WAKEUP))
+		return;
+	find_victim(&victim, p, tctx, c);
+	if (victim.lead == CLAIM_LEAD) {
+		scx_bpf_kick_cpu(victim.cpu, SCX_KICK_PREEMPT);
+		return;
+	}
+	cpu = READ_ONCE(c->restricted) ? take_idle_cpu(p, tctx, c, false) : -1;
+	if (cpu >= 0)
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	else if (enq_flags & SCX_ENQ_WAKEUP && victim.lead > PREEMPT_NS)
+		scx_bpf_kick_cpu(victim.cpu, SCX_KICK_PREEMPT);
 }
 
 static __always_inline void enqueue_task(struct task_struct *p,
 					 struct task_ctx *tctx, u64 enq_flags)
 {
 	struct cell *c = cell_at(tctx->cell);
-	s32 cpu;
 
 	if (!c)
 		return;
@@ -65,22 +156,10 @@ static __always_inline void enqueue_task(struct task_struct *p,
 	}
 	limit_lag(p, c);
 	limit_task_lag(tctx, c);
-	if (tctx->narrow) {
+	if (tctx->narrow)
 		enqueue_narrow(p, tctx, c, enq_flags);
-		return;
-	}
-	scx_bpf_dsq_insert_vtime(p, CELL_DSQ(tctx->cell), SLICE_NS, tctx->vtime,
-				 enq_flags);
-	/*
-	 * A CPU that went idle before this insertion does not look again by
-	 * itself. It looks after the insertion: the kick is carried out when
-	 * this CPU lets go of its runqueue.
-	 */
-	cpu = take_idle_cpu(p, tctx);
-	if (cpu >= 0)
-		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-	else if (enq_flags & SCX_ENQ_WAKEUP)
-		preempt_for(p, tctx, c);
+	else
+		enqueue_wide(p, tctx, c, enq_flags);
 }
 
 #endif /* OCIHOOK_PLACE_BPF_H */

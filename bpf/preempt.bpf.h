@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who has to stop when a task wakes up and no CPU is idle.
+ * Who has to stop when a task becomes runnable and no CPU is idle.
  *
  * Without this a sleeper waits for the end of somebody's slice, and a cell that
  * uses little of its share pays for the neighbours that use all of theirs. A
@@ -8,22 +8,33 @@
  * CPU at once, and so does one that is as far behind a task of its own cell:
  * dispatch then finds it first in order. The margin keeps busy cells that take
  * turns from interrupting each other for nothing.
+ *
+ * Where the task's cell has first claim on a CPU and what runs there has not,
+ * there is no margin: this is how a lent CPU comes back.
  */
 #ifndef OCIHOOK_PREEMPT_BPF_H
 #define OCIHOOK_PREEMPT_BPF_H
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "own.bpf.h"
+
+/* More than any lead in virtual time. */
+#define CLAIM_LEAD (1LL << 62)
+
+/* Who has to stop, and by how much it is ahead. */
+struct victim {
+	s64 lead;
+	s32 cpu;
+};
 
 /* Note what begins to run on a CPU, for those that wake up meanwhile. */
-static __always_inline void note_running(struct task_ctx *tctx, s32 cpu)
+static __always_inline void
+note_running(const struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
 {
-	struct cpu_ctx *here = cpu_at(cpu);
-
-	if (!here)
-		return;
 	WRITE_ONCE(here->running_cell, tctx->cell);
 	WRITE_ONCE(here->running_vtime, tctx->vtime);
+	WRITE_ONCE(here->running_home, has_first_claim(c, tctx->cell, here));
 	WRITE_ONCE(here->busy, true);
 }
 
@@ -35,54 +46,62 @@ static __always_inline void note_stopping(s32 cpu)
 		WRITE_ONCE(here->busy, false);
 }
 
-/* How far what runs on `cpu` is ahead of the task, in virtual time. */
+/* How far what runs on a CPU is ahead of the task, in virtual time. */
 static __always_inline s64 lead_over(struct task_ctx *tctx,
-				     const struct cell *c, s32 cpu)
+				     const struct cell *c,
+				     const struct cpu_ctx *there)
 {
-	struct cpu_ctx *there = cpu_at(cpu);
 	struct cell *running;
+	bool home;
 
-	if (!there || !READ_ONCE(there->busy))
+	if (!READ_ONCE(there->busy))
 		return 0;
 	if (READ_ONCE(there->running_cell) == tctx->cell)
 		return READ_ONCE(there->running_vtime) - tctx->vtime;
+	home = has_first_claim(c, tctx->cell, there);
+	if (home != READ_ONCE(there->running_home))
+		return home ? CLAIM_LEAD : 0;
 	running = cell_at(READ_ONCE(there->running_cell));
 	return running ? READ_ONCE(running->vtime) - READ_ONCE(c->vtime) : 0;
 }
 
 /*
- * Preempt for a task that was just put into its cell's queue. The task's last
- * CPU is taken if it can be, for its caches; else the one that is furthest
- * ahead. What is read of other CPUs may be old by a moment: the worst is one
- * preemption too many, or a wait until the end of a slice.
+ * Find the CPU to preempt for a task that was just put into its cell's queue.
+ * The task's last CPU is taken if it can be, for its caches; else the one that
+ * is furthest ahead. What is read of other CPUs may be old by a moment: the
+ * worst is one preemption too many, or a wait until the end of a slice.
  */
-static __always_inline void
-preempt_for(struct task_struct *p, struct task_ctx *tctx, const struct cell *c)
+static __always_inline void find_victim(struct victim *victim,
+					struct task_struct *p,
+					struct task_ctx *tctx,
+					const struct cell *c)
 {
-	const struct cpumask *allowed = p->cpus_ptr;
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
-	s32 best = scx_bpf_task_cpu(p);
-	s64 most = cell_may_use(c, best) ? lead_over(tctx, c, best) : 0;
+	s32 last = scx_bpf_task_cpu(p);
+	struct cpu_ctx *there = cpu_at(last);
 	int cpu;
 
-	if (most <= PREEMPT_NS) {
-		bpf_for(cpu, 0, MAX_CPUS) {
-			s64 lead;
+	victim->cpu = last;
+	victim->lead = there && may_run_on(p, tctx, c, last)
+			       ? lead_over(tctx, c, there)
+			       : 0;
+	if (victim->lead > PREEMPT_NS &&
+	    (victim->lead == CLAIM_LEAD || !READ_ONCE(c->restricted)))
+		return;
+	bpf_for(cpu, 0, MAX_CPUS) {
+		s64 lead;
 
-			if (cpu >= nr_cpus)
-				break;
-			if (!cell_may_use(c, cpu) ||
-			    !bpf_cpumask_test_cpu(cpu, allowed))
-				continue;
-			lead = lead_over(tctx, c, cpu);
-			if (lead > most) {
-				most = lead;
-				best = cpu;
-			}
+		there = cpu_at(cpu);
+		if (cpu >= nr_cpus || !there)
+			break;
+		if (!may_run_on(p, tctx, c, cpu))
+			continue;
+		lead = lead_over(tctx, c, there);
+		if (lead > victim->lead) {
+			victim->lead = lead;
+			victim->cpu = cpu;
 		}
 	}
-	if (most > PREEMPT_NS)
-		scx_bpf_kick_cpu(best, SCX_KICK_PREEMPT);
 }
 
 #endif /* OCIHOOK_PREEMPT_BPF_H */

@@ -46,6 +46,7 @@ enum {
 	BPF_MAP_TYPE_CGRP_STORAGE = 32,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+	CLOCK_MONOTONIC = 1,
 };
 
 enum {
@@ -60,7 +61,11 @@ enum {
 	ENOSPC = 28,
 };
 
-/* Both must be complete before bpf_helpers.h declares functions with them. */
+/* Complete before bpf_helpers.h declares functions with them. */
+struct bpf_timer {
+	__u64 opaque[2];
+} __attribute__((aligned(8)));
+
 struct bpf_spin_lock {
 	__u32 val;
 };
@@ -162,6 +167,10 @@ struct sched_ext_ops {
 	void (*stopping)(struct task_struct *p, bool runnable);
 	void (*quiescent)(struct task_struct *p, u64 deq_flags);
 	void (*set_cpumask)(struct task_struct *p, const struct cpumask *mask);
+	void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
+	/* 6.17; libbpf leaves out what the kernel does not know. */
+	void (*cgroup_set_bandwidth)(struct cgroup *cgrp, u64 period_us,
+				     u64 quota_us, u64 burst_us);
 	void (*cpu_online)(s32 cpu);
 	void (*cpu_offline)(s32 cpu);
 	s32 (*init_task)(struct task_struct *p,
@@ -189,10 +198,14 @@ void scx_bpf_dsq_insert(struct task_struct *p, u64 dsq_id, u64 slice,
 void scx_bpf_dsq_insert_vtime(struct task_struct *p, u64 dsq_id, u64 slice,
 			      u64 vtime, u64 enq_flags) __ksym;
 bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym;
+bool scx_bpf_dsq_move(struct bpf_iter_scx_dsq *it, struct task_struct *p,
+		      u64 dsq_id, u64 enq_flags) __ksym;
 s32 scx_bpf_dsq_nr_queued(u64 dsq_id) __ksym;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
 bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym;
 s32 scx_bpf_pick_idle_cpu(const cpumask_t *cpus_allowed, u64 flags) __ksym;
+const cpumask_t *scx_bpf_get_idle_cpumask(void) __ksym;
+void scx_bpf_put_idle_cpumask(const cpumask_t *idle_mask) __ksym;
 s32 scx_bpf_task_cpu(const struct task_struct *p) __ksym;
 u32 scx_bpf_nr_cpu_ids(void) __ksym;
 u64 scx_bpf_now(void) __ksym;
@@ -222,6 +235,7 @@ bool bpf_cpumask_intersects(const struct cpumask *a,
 			    const struct cpumask *b) __ksym;
 bool bpf_cpumask_subset(const struct cpumask *a,
 			const struct cpumask *b) __ksym;
+bool bpf_cpumask_empty(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_and_distribute(const struct cpumask *a,
 				   const struct cpumask *b) __ksym;

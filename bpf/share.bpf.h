@@ -15,6 +15,8 @@
 #define OCIHOOK_SHARE_BPF_H
 
 #include "maps.bpf.h"
+#include "own.bpf.h"
+#include "quota.bpf.h"
 
 static __always_inline u64 cell_cost(const struct cell *c, u64 run_ns)
 {
@@ -29,17 +31,45 @@ static __always_inline u64 task_cost(struct task_struct *p, u64 run_ns)
 	return run_ns * 100 / (p->scx.weight ?: 1);
 }
 
-/* Charge the cell for the slice that begins now. */
-static __always_inline void prepay(struct task_ctx *tctx, u64 now)
+/*
+ * Give the task the slice that begins now, and charge its cell for it. A slice
+ * is short where other cells wait for the CPU. A task that comes back to what
+ * was left of its slice gets no more than that.
+ */
+static __always_inline void grant_slice(struct task_struct *p,
+					struct task_ctx *tctx, struct cell *c,
+					const struct cpu_ctx *here, u64 most_ns)
 {
-	struct cell *c = cell_at(tctx->cell);
+	u64 slice_ns = here->contended ? SLICE_CONTENDED_NS : SLICE_NS;
+	u64 now = scx_bpf_now();
 
-	if (!c)
-		return;
+	slice_ns = affordable(c, slice_ns < most_ns ? slice_ns : most_ns);
+	if (slice_ns != p->scx.slice) {
+		if (scx_bpf_task_set_slice)
+			scx_bpf_task_set_slice(p, slice_ns);
+		else
+			p->scx.slice = slice_ns;
+	}
 	tctx->started_ns = now;
-	tctx->prepaid = cell_cost(c, SLICE_NS);
+	tctx->granted_ns = slice_ns;
+	tctx->prepaid = cell_cost(c, slice_ns);
 	__sync_fetch_and_add(&c->vtime, tctx->prepaid);
+	spend(c, slice_ns);
 	WRITE_ONCE(c->served_ns, now);
+}
+
+/* Note whose CPU the task uses. */
+static __always_inline void count_borrowed(const struct task_ctx *tctx,
+					   struct cell_stats *stats, u64 used)
+{
+	struct cell_stats *lender;
+
+	if (!tctx->lender)
+		return;
+	stats->borrowed_ns += used;
+	lender = stats_of(tctx->lender);
+	if (lender)
+		lender->lent_ns += used;
 }
 
 /*
@@ -58,27 +88,34 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 	if (time_before(now, tctx->started_ns))
 		used = 0;
 	__sync_fetch_and_add(&c->vtime, cell_cost(c, used) - tctx->prepaid);
+	spend(c, (s64)(used - tctx->granted_ns));
 	tctx->vtime += task_cost(p, used);
 	tctx->prepaid = 0;
+	tctx->granted_ns = 0;
 	tctx->started_ns = now;
 	stats->run_ns += used;
+	count_borrowed(tctx, stats, used);
 }
 
 /*
  * The vtime that a cell is measured against: the latest that began where it
- * may run. For a cell of all CPUs that is the machine's clock. A restricted
- * one is compared on the task's CPU: elsewhere, cells that compete with nobody
- * run ahead, and their clock would wipe out what its own neighbours owe it.
+ * may run. For most cells that is the machine's clock. One with a cpuset is
+ * compared on the task's CPU: elsewhere, cells that compete with nobody run
+ * ahead, and their clock would wipe out what its own neighbours owe it. Cells
+ * with own CPUs run ahead as well, and are compared with each other.
  */
 static __always_inline u64 clock_for(struct task_struct *p,
 				     const struct cell *c)
 {
 	struct cpu_ctx *cpu;
 
-	if (!READ_ONCE(c->restricted))
+	if (READ_ONCE(c->flags) & CELL_FLAG_OWNS)
+		return READ_ONCE(owner_clock);
+	if (!READ_ONCE(c->restricted) || !cpu_words_any(&c->allowed))
 		return READ_ONCE(cell_clock);
 	cpu = cpu_at(scx_bpf_task_cpu(p));
-	return cpu ? READ_ONCE(cpu->clock) : READ_ONCE(cell_clock);
+	return cpu && !READ_ONCE(cpu->owner) ? READ_ONCE(cpu->clock)
+					     : READ_ONCE(cell_clock);
 }
 
 /*
@@ -113,22 +150,29 @@ static __always_inline u64 limit_task_lag(struct task_ctx *tctx,
 	return tctx->vtime;
 }
 
+static __always_inline void advance(u64 *clock, u64 vtime)
+{
+	if (time_before(READ_ONCE(*clock), vtime))
+		WRITE_ONCE(*clock, vtime);
+}
+
 /*
  * Note that a task of the cell begins. The clocks are stored without a lock:
  * two CPUs may set one back by a slice, which the next start mends.
  */
-static __always_inline void advance_clocks(struct cell *c,
-					   struct task_ctx *tctx, s32 cpu)
+static __always_inline void
+advance_clocks(struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
 {
 	u64 vtime = READ_ONCE(c->vtime);
-	struct cpu_ctx *here = cpu_at(cpu);
 
-	if (time_before(READ_ONCE(cell_clock), vtime))
-		WRITE_ONCE(cell_clock, vtime);
-	if (here && time_before(READ_ONCE(here->clock), vtime))
-		WRITE_ONCE(here->clock, vtime);
-	if (time_before(READ_ONCE(c->task_vtime), tctx->vtime))
-		WRITE_ONCE(c->task_vtime, tctx->vtime);
+	if (READ_ONCE(c->flags) & CELL_FLAG_OWNS) {
+		advance(&owner_clock, vtime);
+	} else {
+		advance(&cell_clock, vtime);
+		if (!READ_ONCE(here->owner))
+			advance(&here->clock, vtime);
+	}
+	advance(&c->task_vtime, tctx->vtime);
 }
 
 #endif /* OCIHOOK_SHARE_BPF_H */

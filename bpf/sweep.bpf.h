@@ -3,7 +3,7 @@
 #ifndef OCIHOOK_SWEEP_BPF_H
 #define OCIHOOK_SWEEP_BPF_H
 
-#include "table.bpf.h"
+#include "shared.bpf.h"
 
 /*
  * Free the slots of registrations that were killed half-way. The generation is
@@ -68,13 +68,13 @@ static __always_inline u32 sweep_dead(void)
 		struct cell *c = cell_at(slot);
 		u32 generation;
 
-		if (!c || READ_ONCE(c->state) != CELL_LIVE)
+		if (!c || READ_ONCE(c->state) != CELL_LIVE || !c->cgid)
 			continue;
 		generation = READ_ONCE(c->generation);
 		cgrp = bpf_cgroup_from_id(READ_ONCE(c->cgid));
 		if (cgrp)
 			bpf_cgroup_release(cgrp);
-		else if (release_slot(c, generation))
+		else if (release_slot(slot, generation))
 			swept++;
 	}
 	return swept;

@@ -13,6 +13,8 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "claim.bpf.h"
+#include "queue.bpf.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cell_word() has the state in the lower half"
@@ -49,7 +51,7 @@ static __always_inline bool change_state(struct cell *c, u32 from, u32 to)
  * while every cell is busy. Two changes at once may each miss the other's
  * cell; the later one to finish counts both.
  */
-static __noinline int reserve_host_share(void)
+__noinline int reserve_host_share(void)
 {
 	struct scheduler_record *rec = record();
 	struct cell *host = cell_at(HOST_CELL);
@@ -62,7 +64,8 @@ static __noinline int reserve_host_share(void)
 	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
-		if (c && READ_ONCE(c->state) == CELL_LIVE) {
+		/* A member of a shared cell weighs nothing itself. */
+		if (c && READ_ONCE(c->state) == CELL_LIVE && !c->shared) {
 			sum += READ_ONCE(c->weight);
 			live++;
 		}
@@ -77,19 +80,23 @@ static __noinline int reserve_host_share(void)
 	return 0;
 }
 
-/* Create the slot's queue once for each attach. Sleepable programs only. */
-static __always_inline int ensure_dsq(u32 slot)
+/* Create the slot's queues once for each attach. Sleepable programs only. */
+__noinline int ensure_dsq(u32 slot)
 {
 	struct cell_objects *objects = objects_of(slot);
-	int err;
+	int llc, err = 0;
 
 	if (!objects)
 		return -EINVAL;
 	if (READ_ONCE(objects->has_dsq))
 		return 0;
-	err = scx_bpf_create_dsq(CELL_DSQ(slot), -1);
-	if (err && err != -EEXIST)
-		return err;
+	bpf_for(llc, 0, OCIHOOK_MAX_LLCS) {
+		if (llc && llc >= nr_llcs())
+			break;
+		err = scx_bpf_create_dsq(CELL_DSQ(slot, llc), -1);
+		if (err && err != -EEXIST)
+			return err;
+	}
 	WRITE_ONCE(objects->has_dsq, 1);
 	return 0;
 }
@@ -143,11 +150,14 @@ static __always_inline int init_table(void)
 }
 
 /* Begin a slot's counters anew. Other CPUs' parts are set from here, too. */
-static __always_inline void reset_stats(u32 slot)
+__noinline int reset_stats(u32 slot)
 {
+	struct cell_waits *waits = bpf_map_lookup_elem(&cell_waits, &slot);
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
 	int cpu;
 
+	if (waits)
+		__builtin_memset(waits, 0, sizeof(*waits));
 	bpf_for(cpu, 0, MAX_CPUS) {
 		struct cell_stats *stats;
 
@@ -157,65 +167,47 @@ static __always_inline void reset_stats(u32 slot)
 		if (stats)
 			__builtin_memset(stats, 0, sizeof(*stats));
 	}
+	return 0;
 }
 
-/*
- * Set the members that the request names. Programs read their context at
- * constant offsets only ("dereference of modified ctx ptr" else), so what is
- * copied from it is copied word by word, in loops that unroll.
- */
-static __always_inline int apply_request(struct cell *c, u32 slot,
-					 const struct cell_request *req)
+/* Begin a claimed slot anew, with a queue and nothing wished. */
+static __always_inline int clear_slot(struct cell *c, u32 slot)
 {
-	int word, err = 0;
-
-	if (req->fields & CELL_FIELD_WEIGHT)
-		WRITE_ONCE(c->weight, req->weight);
-	if (req->fields & CELL_FIELD_ALLOWED) {
-		u64 any = 0;
-
-		UNROLLED
-		for (word = 0; word < OCIHOOK_CPU_WORDS; word++) {
-			c->allowed.bits[word] =
-				READ_ONCE(req->allowed.bits[word]);
-			any |= c->allowed.bits[word];
-		}
-		err = publish_mask(slot, &c->allowed);
-		WRITE_ONCE(c->restricted, any && !err);
-	}
-	if (!err && req->fields & CELL_FIELD_EXEC) {
-		u64 any = 0;
-
-		UNROLLED
-		for (word = 0; word < OCIHOOK_CPU_WORDS; word++) {
-			c->exec_allowed.bits[word] =
-				READ_ONCE(req->exec_allowed.bits[word]);
-			any |= c->exec_allowed.bits[word];
-		}
-		err = publish_exec_mask(slot, any, &c->exec_allowed);
-	}
-	return err;
-}
-
-static __always_inline bool request_is_valid(const struct cell_request *req)
-{
-	return req->cgid && req->cgid != config.root_cgid &&
-	       (!(req->fields & CELL_FIELD_WEIGHT) ||
-		(req->weight >= OCIHOOK_WEIGHT_MIN &&
-		 req->weight <= OCIHOOK_WEIGHT_MAX));
+	c->cgid = 0;
+	c->bundle_hash = 0;
+	c->weight = OCIHOOK_WEIGHT_DEFAULT;
+	c->restricted = 0;
+	c->flags = 0;
+	c->shared = 0;
+	c->shared_generation = 0;
+	c->nr_members = 0;
+	c->quota_ns = 0;
+	c->throttled_since_ns = 0;
+	c->throttled_ns = 0;
+	c->nr_throttled = 0;
+	c->task_vtime = 0;
+	c->vtime = READ_ONCE(cell_clock);
+	c->since_ns = bpf_ktime_get_ns();
+	__builtin_memset(c->container, 0, sizeof(c->container));
+	__builtin_memset(&c->allowed, 0, sizeof(c->allowed));
+	__builtin_memset(&c->exec_allowed, 0, sizeof(c->exec_allowed));
+	reset_stats(slot);
+	return ensure_dsq(slot);
 }
 
 /*
  * End a slot's use. Tasks that still wait in its queue are served until they
  * are gone; a claim takes the slot only after that.
  */
-static __always_inline bool release_slot(struct cell *c, u32 generation)
+__noinline int end_slot(u32 slot, u32 generation)
 {
 	struct scheduler_record *rec = record();
+	struct cell *c = cell_at(slot);
 
-	if (!change_word(c, cell_word(CELL_LIVE, generation),
-			 cell_word(CELL_DRAINING, generation + 1)))
+	if (!c || !change_word(c, cell_word(CELL_LIVE, generation),
+			       cell_word(CELL_DRAINING, generation + 1)))
 		return false;
+	release_owned(slot, c);
 	bump_config_seq();
 	if (READ_ONCE(c->nr_runnable) <= 0)
 		change_state(c, CELL_DRAINING, CELL_FREE);

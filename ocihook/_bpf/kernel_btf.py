@@ -8,6 +8,7 @@ KFUNCS = (
     "scx_bpf_dsq_insert",
     "scx_bpf_dsq_insert_vtime",
     "scx_bpf_dsq_move_to_local",
+    "scx_bpf_dsq_move",
     "scx_bpf_dsq_nr_queued",
     "scx_bpf_kick_cpu",
     "scx_bpf_test_and_clear_cpu_idle",
@@ -16,6 +17,8 @@ KFUNCS = (
     "scx_bpf_nr_cpu_ids",
     "scx_bpf_get_online_cpumask",
     "scx_bpf_put_cpumask",
+    "scx_bpf_get_idle_cpumask",
+    "scx_bpf_put_idle_cpumask",
     "bpf_iter_scx_dsq_new",
     "scx_bpf_task_set_slice",
 )

@@ -57,6 +57,7 @@ int bpf_link__destroy(struct bpf_link *link);
 void log_start(void);
 const char *log_text(void);
 int kfunc_has_aux(const char **names, int count);
+int drop_unknown_ops(struct bpf_object *object, const char *map, const char *type);
 """)
 
 ffibuilder.set_source(
@@ -137,6 +138,53 @@ static int kfunc_has_aux(const char **names, int count)
 	}
 	btf__free(btf);
 	return found;
+}
+
+static int has_member(const struct btf *btf, const struct btf_type *type, const char *name)
+{
+	const struct btf_member *member = btf_members(type);
+	int i;
+
+	for (i = 0; i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, member[i].name_off), name))
+			return 1;
+	return 0;
+}
+
+/*
+ * Set the members of a struct_ops map to zero that the kernel's type does not
+ * have: libbpf then leaves them out, and does not load their programs. Returns
+ * how many; a negative number where a type or the map cannot be found.
+ */
+static int drop_unknown_ops(struct bpf_object *object, const char *map, const char *type)
+{
+	const struct btf *ours = bpf_object__btf(object);
+	struct btf *kernels = btf__load_vmlinux_btf();
+	const struct btf_type *our_type, *kernel_type;
+	int our_id, kernel_id, i, dropped = -1;
+	size_t size;
+	char *data = bpf_map__initial_value(bpf_object__find_map_by_name(object, map), &size);
+
+	our_id = btf__find_by_name_kind(ours, type, BTF_KIND_STRUCT);
+	kernel_id = kernels ? btf__find_by_name_kind(kernels, type, BTF_KIND_STRUCT) : -1;
+	if (!data || our_id < 0 || kernel_id < 0)
+		goto out;
+	our_type = btf__type_by_id(ours, our_id);
+	kernel_type = btf__type_by_id(kernels, kernel_id);
+	for (i = 0, dropped = 0; i < btf_vlen(our_type); i++) {
+		const struct btf_member *member = btf_members(our_type) + i;
+		const char *name = btf__name_by_offset(ours, member->name_off);
+		int is_op = btf_is_ptr(btf__type_by_id(ours, member->type));
+		size_t at = member->offset / 8;
+
+		if (is_op && at + sizeof(void *) <= size && !has_member(kernels, kernel_type, name)) {
+			memset(data + at, 0, sizeof(void *));
+			dropped++;
+		}
+	}
+out:
+	btf__free(kernels);
+	return dropped;
 }
 """,
     py_limited_api=True,

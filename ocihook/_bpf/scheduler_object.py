@@ -9,7 +9,7 @@ from ocihook._bpf._libbpf import ffi, lib
 from ocihook.abi import SchedulerConfig
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 
-MAPS = ("cells", "cell_stats", "cell_waits", "scheduler")
+MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer")
 PROGRAMS = ("cell_register", "cell_update", "cell_unregister", "cell_gc", "cell_of")
 OPS = "ocihook_ops"
 """The struct_ops map. Pinned too: an ejected scheduler can be attached again from it."""
@@ -74,9 +74,14 @@ class SchedulerObject:
     def load(self) -> None:
         """Have the kernel verify every program and make the maps.
 
+        Ops that it does not know are left out first, like ``cgroup_set_bandwidth`` before 6.17:
+        libbpf leaves out only what is zero.
+
         Raises:
             SchedulerUnavailable: it refuses; the message has libbpf's log with the verifier's.
         """
+        if lib.drop_unknown_ops(self._object, OPS.encode(), b"sched_ext_ops") < 0:
+            raise self._explained("the kernel's sched_ext_ops cannot be read")
         if lib.bpf_object__load(self._object):
             raise self._explained("the kernel does not load the scheduler")
 

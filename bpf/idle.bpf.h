@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Idle CPUs: which one a task gets.
+ *
+ * First where its cell has first claim, then where it may borrow; a whole idle
+ * core before half of one; and on a machine of several last-level caches one
+ * that shares the task's last cache before the others, in the same order as
+ * the queues (queue.bpf.h).
+ */
+#ifndef OCIHOOK_IDLE_BPF_H
+#define OCIHOOK_IDLE_BPF_H
+
+#include "maps.bpf.h"
+#include "affinity.bpf.h"
+#include "own.bpf.h"
+#include "queue.bpf.h"
+
+/*
+ * Look at the CPUs one by one, at those of cache `llc` alone where it is one.
+ * For what no cpumask says: a narrow task's CPUs, and the CPUs of a cache.
+ */
+static __noinline s32 scan_idle(struct task_struct *p, struct task_ctx *tctx,
+				s32 llc, bool home)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	struct cell *c = cell_at(tctx->cell);
+	s32 found = -EBUSY;
+	int cpu;
+
+	if (!c)
+		return -EINVAL;
+	bpf_for(cpu, 0, MAX_CPUS) {
+		struct cpu_ctx *there = cpu_at(cpu);
+
+		if (cpu >= nr_cpus || !there)
+			break;
+		if ((llc >= 0 && llc_of(cpu) != llc) ||
+		    (home && !has_first_claim(c, tctx->cell, there)) ||
+		    !may_run_on(p, tctx, c, cpu) ||
+		    !scx_bpf_test_and_clear_cpu_idle(cpu))
+			continue;
+		found = cpu;
+		break;
+	}
+	return found;
+}
+
+/* Any idle CPU of a mask, a whole idle core first. */
+static __always_inline s32 pick_idle(const struct cpumask *mask)
+{
+	s32 cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
+
+	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(mask, 0);
+}
+
+/* Whether any CPU of the machine is idle: what spares most of the scans. */
+static __always_inline bool none_is_idle(void)
+{
+	const struct cpumask *idle = scx_bpf_get_idle_cpumask();
+	bool none = bpf_cpumask_empty(idle);
+
+	scx_bpf_put_idle_cpumask(idle);
+	return none;
+}
+
+/*
+ * Take an idle CPU that the task may use, and mark it busy: where its cell has
+ * first claim (`home`), or anywhere. Returns the CPU, or a negative number
+ * where all are busy.
+ */
+static __always_inline s32 take_idle_cpu(struct task_struct *p,
+					 struct task_ctx *tctx,
+					 const struct cell *c, bool home)
+{
+	const struct cpumask *mask = NULL;
+	s32 cpu;
+
+	if (tctx->narrow || config.nr_llcs > 1) {
+		if (none_is_idle())
+			return -EBUSY;
+		if (tctx->narrow)
+			return scan_idle(p, tctx, -1, home);
+		cpu = scan_idle(p, tctx, llc_of(scx_bpf_task_cpu(p)), home);
+		if (cpu >= 0)
+			return cpu;
+	}
+	if (READ_ONCE(c->restricted))
+		mask = home ? home_of(tctx->cell) : usable_by(tctx->cell);
+	if (!mask)
+		mask = p->cpus_ptr;
+	cpu = pick_idle(mask);
+	if (cpu >= 0 && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+		/* Outside its affinity: the CPU goes back to sleep. */
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+		return -EBUSY;
+	}
+	return cpu;
+}
+
+#endif /* OCIHOOK_IDLE_BPF_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A cell's queues: one for each cache of the last level (LLC), so that a task
+ * comes back to a CPU that shares a cache with its last one, and CPUs that
+ * share none do not contend for one queue.
+ *
+ * The loader numbers the caches node by node. A CPU takes from its own cache's
+ * queue first and then from the others in order of number, those of its own
+ * NUMA node before those of the next.
+ *
+ * On a machine with one such cache the verifier, which knows `config`, leaves
+ * one queue of all this.
+ */
+#ifndef OCIHOOK_QUEUE_BPF_H
+#define OCIHOOK_QUEUE_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline u32 nr_llcs(void)
+{
+	return config.nr_llcs < OCIHOOK_MAX_LLCS ? config.nr_llcs
+						 : OCIHOOK_MAX_LLCS;
+}
+
+static __always_inline u32 llc_of(s32 cpu)
+{
+	if (config.nr_llcs <= 1)
+		return 0;
+	return config.llc_of_cpu[(u32)cpu % MAX_CPUS] % OCIHOOK_MAX_LLCS;
+}
+
+/* The queue in which a task of the cell waits that last ran on `cpu`. */
+static __always_inline u64 cell_dsq(u32 slot, s32 cpu)
+{
+	return CELL_DSQ(slot, llc_of(cpu));
+}
+
+/* The vtime of the first task in a queue; false where it is empty. */
+static __always_inline bool head_vtime(u64 dsq_id, u64 *vtime)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	bool found = false;
+
+	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (p) {
+			*vtime = p->scx.dsq_vtime;
+			found = true;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return found;
+}
+
+/* Whether any task waits in the cell's queues. */
+static __always_inline bool cell_waits_here(u32 slot)
+{
+	bool waits = false;
+	int llc;
+
+	if (config.nr_llcs <= 1)
+		return scx_bpf_dsq_nr_queued(CELL_DSQ(slot, 0)) > 0;
+	bpf_for(llc, 0, nr_llcs()) {
+		if (scx_bpf_dsq_nr_queued(CELL_DSQ(slot, llc)) > 0) {
+			waits = true;
+			break;
+		}
+	}
+	return waits;
+}
+
+/* The earliest vtime in the queue that `cpu` would take from first. */
+static __always_inline bool cell_head_vtime(u32 slot, s32 cpu, u64 *vtime)
+{
+	bool found = head_vtime(cell_dsq(slot, cpu), vtime);
+	int llc;
+
+	if (found || config.nr_llcs <= 1)
+		return found;
+	bpf_for(llc, 0, nr_llcs()) {
+		found = head_vtime(CELL_DSQ(slot, llc), vtime);
+		if (found)
+			break;
+	}
+	return found;
+}
+
+/*
+ * Take a task of the cell. Every NARROW_EVERY dispatches the search begins at
+ * another cache in turn: a queue whose own CPUs are busy with other cells is
+ * served by the rest.
+ */
+static __always_inline bool take_of_cell(u32 slot, s32 cpu, u32 nr_dispatches)
+{
+	u32 first = llc_of(cpu);
+	bool taken = false;
+	int step;
+
+	if (config.nr_llcs <= 1)
+		return scx_bpf_dsq_move_to_local(CELL_DSQ(slot, 0));
+	if (nr_dispatches % NARROW_EVERY == 0)
+		first = nr_dispatches / NARROW_EVERY;
+	bpf_for(step, 0, nr_llcs()) {
+		taken = scx_bpf_dsq_move_to_local(
+			CELL_DSQ(slot, (first + step) % nr_llcs()));
+		if (taken)
+			break;
+	}
+	return taken;
+}
+
+#endif /* OCIHOOK_QUEUE_BPF_H */

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cpu.max: a cell with a quota spends a budget, which each period fills anew.
+ *
+ * Nothing of it is done in advance. The budget is filled up when somebody looks
+ * (refill), for all periods that have passed; it is charged when a task goes on
+ * a CPU for the slice it is given, and refunded what was not used. A slice ends
+ * at a tick, so a cell may use more than it has: the debt is carried over, and
+ * over some periods the quota holds.
+ *
+ * A cell whose budget is spent is throttled. Its tasks stay in their queues,
+ * and dispatch passes them by. One timer, armed only while cells are throttled,
+ * wakes idle CPUs when the first of them has a budget again.
+ *
+ * A throttled cell is still served once in a while, so that each of its tasks
+ * gets a turn before the kernel's watchdog would end the scheduler over it: a
+ * quota of 1 ms a second and a hundred busy tasks is what its owner asked for.
+ */
+#ifndef OCIHOOK_QUOTA_BPF_H
+#define OCIHOOK_QUOTA_BPF_H
+
+#include "maps.bpf.h"
+
+struct quota_timer {
+	struct bpf_timer timer;
+	/* When it goes off, CLOCK_MONOTONIC; 0 while it is not armed. */
+	u64 due_ns;
+};
+
+/* Pinned, since the kernel cancels the timers of a map that nobody holds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct quota_timer);
+} quota_timer SEC(".maps");
+
+/* A bit for each throttled cell. */
+u64 throttled_cells[CELL_WORDS];
+
+static __always_inline struct quota_timer *the_timer(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&quota_timer, &zero);
+}
+
+static __always_inline u64 period_end(const struct cell *c)
+{
+	return READ_ONCE(c->period_began_ns) + READ_ONCE(c->period_ns);
+}
+
+/* Have the timer go off at `due_ns`, unless it does so earlier. */
+static __always_inline void arm_timer(u64 due_ns, u64 now)
+{
+	struct quota_timer *t = the_timer();
+	u64 armed;
+
+	if (!t)
+		return;
+	armed = READ_ONCE(t->due_ns);
+	if (armed && time_before(armed, due_ns))
+		return;
+	if (__sync_val_compare_and_swap(&t->due_ns, armed, due_ns) != armed)
+		return;
+	if (bpf_timer_start(&t->timer,
+			    time_before(now, due_ns) ? due_ns - now : 0, 0))
+		WRITE_ONCE(t->due_ns, 0);
+}
+
+static __always_inline void unthrottle(struct cell *c, u64 now)
+{
+	u64 since = READ_ONCE(c->throttled_since_ns);
+
+	if (!since || __sync_val_compare_and_swap(&c->throttled_since_ns, since,
+						  0) != since)
+		return;
+	if (time_before(since, now))
+		__sync_fetch_and_add(&c->throttled_ns, now - since);
+}
+
+/*
+ * Note that the cell may not run. The bit is set before the timer is looked at,
+ * and the timer's callback says that it is not armed before it looks at bits:
+ * one of the two sees the other.
+ */
+static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
+{
+	u64 bit = 1ULL << (slot % 64);
+	u32 word = slot / 64;
+
+	if (!READ_ONCE(c->throttled_since_ns) &&
+	    !__sync_val_compare_and_swap(&c->throttled_since_ns, 0, now))
+		__sync_fetch_and_add(&c->nr_throttled, 1);
+	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
+		return;
+	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
+		arm_timer(period_end(c), now);
+}
+
+/*
+ * Fill the budget for the periods that have passed. Unused budget is kept up to
+ * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime).
+ * The one that moves period_began_ns does it; what others spend meanwhile is
+ * not lost, since a difference is added.
+ */
+static __always_inline void refill(struct cell *c, u64 now)
+{
+	u64 began = READ_ONCE(c->period_began_ns);
+	u64 period_ns = READ_ONCE(c->period_ns);
+	u64 quota_ns = READ_ONCE(c->quota_ns), periods;
+	s64 most = quota_ns + READ_ONCE(c->burst_ns), had, has;
+
+	if (!period_ns || time_before(now, began + period_ns))
+		return;
+	periods = (now - began) / period_ns;
+	if (__sync_val_compare_and_swap(&c->period_began_ns, began,
+					began + periods * period_ns) != began)
+		return;
+	had = READ_ONCE(c->budget_ns);
+	/* After a long sleep the product could overflow; it fills it anyway. */
+	if (periods > NSEC_PER_SEC)
+		periods = NSEC_PER_SEC;
+	has = had + (s64)(periods * quota_ns);
+	if (has > most)
+		has = most;
+	__sync_fetch_and_add(&c->budget_ns, has - had);
+}
+
+/* Whether the cell may run, by its quota. Throttles it where it may not. */
+static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
+{
+	s64 nr_runnable;
+
+	if (!READ_ONCE(c->quota_ns))
+		return true;
+	refill(c, now);
+	if (READ_ONCE(c->budget_ns) > 0) {
+		unthrottle(c, now);
+		return true;
+	}
+	throttle(c, slot, now);
+	nr_runnable = READ_ONCE(c->nr_runnable);
+	return !time_before(
+		now,
+		READ_ONCE(c->served_ns) +
+			THROTTLE_MAX_NS / (nr_runnable > 0 ? nr_runnable : 1));
+}
+
+/* How long a task of the cell may run at once, at most `slice_ns`. */
+static __always_inline u64 affordable(const struct cell *c, u64 slice_ns)
+{
+	s64 budget_ns = READ_ONCE(c->budget_ns);
+
+	if (!READ_ONCE(c->quota_ns) || budget_ns >= (s64)slice_ns)
+		return slice_ns;
+	return budget_ns > SLICE_MIN_NS ? budget_ns : SLICE_MIN_NS;
+}
+
+/* Charge the budget; a refund is negative. */
+static __always_inline void spend(struct cell *c, s64 spent_ns)
+{
+	if (READ_ONCE(c->quota_ns))
+		__sync_fetch_and_sub(&c->budget_ns, spent_ns);
+}
+
+/* Begin a quota, or lift it: from now on, with a full budget. */
+static __always_inline void set_quota(struct cell *c, u64 quota_ns,
+				      u64 period_ns, u64 burst_ns)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	if (READ_ONCE(c->quota_ns) == quota_ns &&
+	    READ_ONCE(c->period_ns) == period_ns &&
+	    READ_ONCE(c->burst_ns) == burst_ns)
+		return;
+	WRITE_ONCE(c->quota_ns, 0);
+	WRITE_ONCE(c->period_ns, period_ns);
+	WRITE_ONCE(c->burst_ns, burst_ns);
+	WRITE_ONCE(c->period_began_ns, now);
+	WRITE_ONCE(c->budget_ns, quota_ns);
+	WRITE_ONCE(c->quota_ns, quota_ns);
+}
+
+/* Wake the idle CPUs; the busy ones look by themselves. */
+static __noinline int wake_idle_cpus(void)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	int cpu;
+
+	bpf_for(cpu, 0, MAX_CPUS) {
+		if (cpu >= nr_cpus)
+			break;
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	}
+	return 0;
+}
+
+/* Let a cell go whose budget is full again. Returns when it will be, or 0. */
+static __noinline u64 serve_throttled(u32 slot, u64 now)
+{
+	struct cell *c = cell_at(slot);
+	u32 word = slot / 64;
+
+	if (!c || word >= CELL_WORDS)
+		return 0;
+	refill(c, now);
+	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0)
+		return period_end(c);
+	__sync_fetch_and_and(&throttled_cells[word], ~(1ULL << (slot % 64)));
+	unthrottle(c, now);
+	return 0;
+}
+
+/* From here on a cell that is throttled arms the timer again, by itself. */
+static int quota_tick(void *map, int *key, struct quota_timer *t)
+{
+	u64 now = scx_bpf_now(), next = 0;
+	bool served = false;
+	int word, bit;
+
+	WRITE_ONCE(t->due_ns, 0);
+	bpf_for(word, 0, CELL_WORDS) {
+		u64 left = READ_ONCE(throttled_cells[word % CELL_WORDS]);
+
+		bpf_for(bit, 0, 64) {
+			u64 due;
+
+			if (!(left >> bit))
+				break;
+			if (!(left >> bit & 1))
+				continue;
+			due = serve_throttled(word * 64 + bit, now);
+			served |= !due;
+			if (due && (!next || time_before(due, next)))
+				next = due;
+		}
+	}
+	if (served)
+		wake_idle_cpus();
+	if (next)
+		arm_timer(next, now);
+	return 0;
+}
+
+static __always_inline int init_timer(void)
+{
+	struct quota_timer *t = the_timer();
+	int err;
+
+	if (!t)
+		return -EINVAL;
+	t->due_ns = 0;
+	err = bpf_timer_init(&t->timer, &quota_timer, CLOCK_MONOTONIC);
+	if (err && err != -EBUSY)
+		return err;
+	return bpf_timer_set_callback(&t->timer, quota_tick);
+}
+
+#endif /* OCIHOOK_QUOTA_BPF_H */
