@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(scheduler.app, name="scheduler")
+app.add_typer(cells.app, name="cells")
 cells.add_to(app)
 install.add_to(app)
 

@@ -21,14 +21,26 @@ COLUMNS = (
     ("CGROUP", False),
 )
 
+AS_JSON = typer.Option(False, "--json", help="Print JSON (schemas/cells.schema.json).")
 
-def show_cells(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/cells.schema.json)."),
-) -> None:
+app = typer.Typer(help="Look at the cells; alone, list them.")
+
+
+@app.callback(invoke_without_command=True)
+def cells(context: typer.Context, as_json: bool = AS_JSON) -> None:
+    """List the cells, or run the command that is named."""
+    if context.invoked_subcommand is None:
+        show_list(as_json)
+    elif as_json:
+        raise typer.BadParameter(f"write it behind {context.invoked_subcommand}")
+
+
+@app.command("list")
+def show_list(as_json: bool = AS_JSON) -> None:
     """List the cells: cell 0 is the host, every other one a container."""
-    cells = list_cells()
+    found = list_cells()
     if as_json:
-        output.show_json(cells)
+        output.show_json(found)
         return
     rows = [
         [
@@ -42,7 +54,7 @@ def show_cells(
             f"{cell['run_ns'] / NS_PER_S:.1f} s",
             cell["cgroup"] or "(gone)",
         ]
-        for cell in cells
+        for cell in found
     ]
     output.show_table(COLUMNS, rows)
 
@@ -56,6 +68,5 @@ def collect() -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("cells")(show_cells)
+    """Add the commands of this file that belong to no group."""
     app.command("gc")(collect)

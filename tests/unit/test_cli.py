@@ -126,6 +126,7 @@ def test_error_is_one_line_and_an_exit_code(
         (loader, "stop", ["scheduler", "stop"]),
         (scheduler_command, "scheduler_status", ["scheduler", "status"]),
         (cells_command, "list_cells", ["cells", "--json"]),
+        (cells_command, "list_cells", ["cells", "list"]),
         (cells_command, "sweep", ["gc"]),
     ],
 )
@@ -156,11 +157,14 @@ def test_help_names_every_command(run: Run) -> None:
     below = plain(run("scheduler", "--help").stdout)
     for command in ("start", "stop", "status"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
+    assert re.search(r"^\W+list ", plain(run("cells", "--help").stdout), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["cells", "--nonsense"], ["scheduler", "start", "--host-share", "0"],
+    [["nonsense"], ["cells", "--nonsense"], ["cells", "nonsense"],
+     ["cells", "--json", "list"],
+     ["scheduler", "start", "--host-share", "0"],
      ["scheduler", "start", "--host-share", "91"]],
 )  # fmt: skip
 def test_usage_error_calls_nothing(
@@ -172,17 +176,22 @@ def test_usage_error_calls_nothing(
     assert "Usage: " in plain(outcome.stderr)
 
 
-def test_cells_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+LIST = pytest.mark.parametrize("words", [["cells"], ["cells", "list"]], ids=["bare", "list"])
+
+
+@LIST
+def test_cells_as_json(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setattr(cells_command, "list_cells", lambda: CELLS)
-    outcome = run("cells", "--json")
+    outcome = run(*words, "--json")
     assert (outcome.status, outcome.stderr) == (0, "")
     assert json.loads(outcome.stdout) == CELLS
     assert schema.findings("cells", json.loads(outcome.stdout)) == []
 
 
-def test_cells_as_a_table(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@LIST
+def test_cells_as_a_table(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setattr(cells_command, "list_cells", lambda: CELLS)
-    outcome = run("cells")
+    outcome = run(*words)
     assert (outcome.status, outcome.stderr) == (0, "")
     heading, *rows = [line.split() for line in outcome.stdout.splitlines()]
     assert heading == [name for name, _ in cells_command.COLUMNS]
