@@ -7,7 +7,8 @@
 #include "abi.h"
 
 enum {
-	NSEC_PER_MSEC = 1000 * 1000,
+	NSEC_PER_USEC = 1000,
+	NSEC_PER_MSEC = 1000 * NSEC_PER_USEC,
 	NSEC_PER_SEC = 1000 * NSEC_PER_MSEC,
 
 	/* How long a task runs before others are asked; where cells wait. */
@@ -94,6 +95,10 @@ struct task_ctx {
 	u64 parent_cgid;
 	u32 parent_cell;
 	u32 parent_generation;
+	/* Since when it is runnable and on no CPU; else 0. */
+	u64 waiting_ns;
+	/* Whether a wake-up began that wait. */
+	bool woken;
 };
 
 /* What a slot has in the kernel. */
@@ -124,8 +129,11 @@ struct cpu_ctx {
 	bool busy;
 	/* Whether that cell has first claim here. */
 	bool running_home;
+	/* Whether what runs here is about to be stopped for another task. */
+	bool preempted;
 	u32 running_cell;
 	u64 running_vtime;
+	u64 running_since_ns;
 };
 
 struct {

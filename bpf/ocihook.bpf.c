@@ -27,6 +27,7 @@
  *	preempt.bpf.h	who has to stop for it
  *	pick.bpf.h	which cell a CPU serves
  *	dispatch.bpf.h	what a CPU runs next
+ *	stats.bpf.h	how long tasks waited, how often they were stopped
  *
  *	table.bpf.h	the slots of the cell table
  *	claim.bpf.h	how CPUs become a cell's own
@@ -47,6 +48,7 @@
 #include "place.bpf.h"
 #include "programs.bpf.h"
 #include "share.bpf.h"
+#include "stats.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -89,7 +91,12 @@ void ocihook_enqueue(u64 *ctx)
 SEC("struct_ops/ocihook_dispatch")
 void ocihook_dispatch(u64 *ctx)
 {
-	dispatch_cpu(ctx[0], (struct task_struct *)ctx[1]);
+	struct task_struct *prev = (struct task_struct *)ctx[1];
+
+	dispatch_cpu(ctx[0], prev);
+	/* The kernel asks only where the slice is used up. */
+	if (prev && prev->scx.flags & SCX_TASK_QUEUED && prev->scx.slice)
+		forget_preempt(ctx[0]);
 }
 
 SEC("struct_ops/ocihook_runnable")
@@ -102,6 +109,7 @@ void ocihook_runnable(u64 *ctx)
 		return;
 	refresh_cell(p, tctx);
 	count_runnable(tctx);
+	note_runnable(tctx, ctx[1], scx_bpf_now());
 }
 
 SEC("struct_ops/ocihook_running")
@@ -109,6 +117,7 @@ void ocihook_running(u64 *ctx)
 {
 	struct task_struct *p = (struct task_struct *)ctx[0];
 	struct task_ctx *tctx = task_ctx(p);
+	u64 now = scx_bpf_now();
 	struct cell_stats *stats;
 	struct cpu_ctx *here;
 	struct cell *c;
@@ -121,7 +130,8 @@ void ocihook_running(u64 *ctx)
 	if (!c || !here || !stats)
 		return;
 	advance_clocks(c, tctx, here);
-	note_running(c, tctx, here);
+	note_running(c, tctx, here, now);
+	note_wait_over(tctx, stats, now);
 	tctx->lender = here->owner == tctx->cell ? HOST_CELL : here->owner;
 	grant_slice(p, tctx, c, here, p->scx.slice);
 	stats->nr_runs++;
@@ -132,11 +142,14 @@ void ocihook_stopping(u64 *ctx)
 {
 	struct task_struct *p = (struct task_struct *)ctx[0];
 	struct task_ctx *tctx = task_ctx(p);
+	s32 cpu = scx_bpf_task_cpu(p);
+	u64 now = scx_bpf_now();
 
 	if (!tctx)
 		return;
-	note_stopping(scx_bpf_task_cpu(p));
-	settle(p, tctx, scx_bpf_now());
+	note_stopping(cpu);
+	note_put_off(tctx, ctx[1], cpu, now);
+	settle(p, tctx, now);
 	tctx->started_ns = 0;
 }
 

@@ -100,7 +100,7 @@ static __always_inline void enqueue_narrow(struct task_struct *p,
 	lead = lead_over(tctx, c, there);
 	if (lead == CLAIM_LEAD ||
 	    (enq_flags & SCX_ENQ_WAKEUP && lead > PREEMPT_NS))
-		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+		preempt(cpu);
 	else
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
@@ -133,14 +133,14 @@ static __always_inline void enqueue_wide(struct task_struct *p,
 		return;
 	find_victim(&victim, p, tctx, c);
 	if (victim.lead == CLAIM_LEAD) {
-		scx_bpf_kick_cpu(victim.cpu, SCX_KICK_PREEMPT);
+		preempt(victim.cpu);
 		return;
 	}
 	cpu = READ_ONCE(c->restricted) ? take_idle_cpu(p, tctx, c, false) : -1;
 	if (cpu >= 0)
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 	else if (enq_flags & SCX_ENQ_WAKEUP && victim.lead > PREEMPT_NS)
-		scx_bpf_kick_cpu(victim.cpu, SCX_KICK_PREEMPT);
+		preempt(victim.cpu);
 }
 
 static __always_inline void enqueue_task(struct task_struct *p,

@@ -18,6 +18,7 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "own.bpf.h"
+#include "stats.bpf.h"
 
 /* More than any lead in virtual time. */
 #define CLAIM_LEAD (1LL << 62)
@@ -29,12 +30,14 @@ struct victim {
 };
 
 /* Note what begins to run on a CPU, for those that wake up meanwhile. */
-static __always_inline void
-note_running(const struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
+static __always_inline void note_running(const struct cell *c,
+					 struct task_ctx *tctx,
+					 struct cpu_ctx *here, u64 now)
 {
 	WRITE_ONCE(here->running_cell, tctx->cell);
 	WRITE_ONCE(here->running_vtime, tctx->vtime);
 	WRITE_ONCE(here->running_home, has_first_claim(c, tctx->cell, here));
+	WRITE_ONCE(here->running_since_ns, now);
 	WRITE_ONCE(here->busy, true);
 }
 
@@ -44,6 +47,13 @@ static __always_inline void note_stopping(s32 cpu)
 
 	if (here)
 		WRITE_ONCE(here->busy, false);
+}
+
+/* Stop what runs on a CPU, for a task that is in a queue. */
+static __always_inline void preempt(s32 cpu)
+{
+	note_preempt(cpu);
+	scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
 }
 
 /* How far what runs on a CPU is ahead of the task, in virtual time. */

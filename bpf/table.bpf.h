@@ -15,6 +15,7 @@
 #include "affinity.bpf.h"
 #include "claim.bpf.h"
 #include "queue.bpf.h"
+#include "stats.bpf.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cell_word() has the state in the lower half"
@@ -152,12 +153,9 @@ static __always_inline int init_table(void)
 /* Begin a slot's counters anew. Other CPUs' parts are set from here, too. */
 __noinline int reset_stats(u32 slot)
 {
-	struct cell_waits *waits = bpf_map_lookup_elem(&cell_waits, &slot);
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
 	int cpu;
 
-	if (waits)
-		__builtin_memset(waits, 0, sizeof(*waits));
 	bpf_for(cpu, 0, MAX_CPUS) {
 		struct cell_stats *stats;
 
@@ -167,6 +165,7 @@ __noinline int reset_stats(u32 slot)
 		if (stats)
 			__builtin_memset(stats, 0, sizeof(*stats));
 	}
+	reset_waits(slot);
 	return 0;
 }
 
