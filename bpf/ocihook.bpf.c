@@ -28,6 +28,7 @@
  *	pick.bpf.h	which cell a CPU serves
  *	dispatch.bpf.h	what a CPU runs next
  *	stats.bpf.h	how long tasks waited, how often they were stopped
+ *	dump.bpf.h	all of that for the kernel's log
  *
  *	table.bpf.h	the slots of the cell table
  *	claim.bpf.h	how CPUs become a cell's own
@@ -44,6 +45,7 @@
  */
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
+#include "dump.bpf.h"
 #include "follow.bpf.h"
 #include "place.bpf.h"
 #include "programs.bpf.h"
@@ -293,6 +295,9 @@ struct sched_ext_ops ocihook_ops = {
 	.cpu_offline = (void *)ocihook_cpu_offline,
 	.init_task = (void *)ocihook_init_task,
 	.exit_task = (void *)ocihook_exit_task,
+	.dump = (void *)ocihook_dump,
+	.dump_cpu = (void *)ocihook_dump_cpu,
+	.dump_task = (void *)ocihook_dump_task,
 	.init = (void *)ocihook_init,
 	.exit = (void *)ocihook_exit,
 	/* dispatch says which task goes on, also where there is no other. */

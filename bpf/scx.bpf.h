@@ -158,6 +158,11 @@ struct scx_exit_task_args {
 	bool cancelled;
 };
 
+/* Opaque to us: what is dumped, and why, the kernel prints itself. */
+struct scx_dump_ctx {
+	u64 at_ns;
+};
+
 struct sched_ext_ops {
 	s32 (*select_cpu)(struct task_struct *p, s32 prev_cpu, u64 wake_flags);
 	void (*enqueue)(struct task_struct *p, u64 enq_flags);
@@ -177,6 +182,9 @@ struct sched_ext_ops {
 			 struct scx_init_task_args *args);
 	void (*exit_task)(struct task_struct *p,
 			  struct scx_exit_task_args *args);
+	void (*dump)(struct scx_dump_ctx *dctx);
+	void (*dump_cpu)(struct scx_dump_ctx *dctx, s32 cpu, bool idle);
+	void (*dump_task)(struct scx_dump_ctx *dctx, struct task_struct *p);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info *info);
 	u64 flags;
@@ -211,6 +219,8 @@ u32 scx_bpf_nr_cpu_ids(void) __ksym;
 u64 scx_bpf_now(void) __ksym;
 const cpumask_t *scx_bpf_get_online_cpumask(void) __ksym;
 void scx_bpf_put_cpumask(const cpumask_t *cpumask) __ksym;
+void scx_bpf_dump_bstr(char *fmt, unsigned long long *data,
+		       u32 data__sz) __ksym;
 int bpf_iter_scx_dsq_new(struct bpf_iter_scx_dsq *it, u64 dsq_id,
 			 u64 flags) __ksym;
 struct task_struct *bpf_iter_scx_dsq_next(struct bpf_iter_scx_dsq *it) __ksym;
