@@ -14,6 +14,8 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 SOURCE = ROOT / "bpf" / "ocihook.bpf.c"
 OBJECT = ROOT / "ocihook" / "_bpf" / "ocihook.bpf.o"
+FAULT_OBJECT = ROOT / "build" / "fault" / "ocihook.bpf.o"
+"""With forks that fail on demand, for tests/guest/test_forks.py. Never packaged."""
 
 # clang 16 is the floor: 14 does not emit the type tags that kptrs need.
 COMPILERS = ("clang-19", "clang", "clang-18", "clang-17", "clang-16")
@@ -31,27 +33,35 @@ class BuildBpf(Command):
     """Compile bpf/ocihook.bpf.c into the package, unless the object is newer than its sources."""
 
     description = "compile the BPF object"
-    user_options: ClassVar[list[tuple[str, str | None, str]]] = []
+    user_options: ClassVar[list[tuple[str, str | None, str]]] = [
+        ("fault-injection", None, f"build {FAULT_OBJECT.relative_to(ROOT)} instead, for tests"),
+    ]
+    boolean_options: ClassVar[list[str]] = ["fault-injection"]
 
     def initialize_options(self) -> None:
-        """Take no options."""
+        """Build what is installed, unless asked otherwise."""
+        self.fault_injection = False
 
     def finalize_options(self) -> None:
-        """Take no options."""
+        """Choose between the two objects."""
+        self.object = FAULT_OBJECT if self.fault_injection else OBJECT
 
     def run(self) -> None:
         """Compile, and drop DWARF: BTF is all that the kernel reads."""
         newest = max(path.stat().st_mtime for path in SOURCE.parent.glob("*.[ch]"))
-        if OBJECT.exists() and OBJECT.stat().st_mtime > newest:
+        if self.object.exists() and self.object.stat().st_mtime > newest:
             return
+        self.object.parent.mkdir(parents=True, exist_ok=True)
         prefix = os.environ.get("OCIHOOK_LIBBPF_PREFIX")
         includes = [f"-I{prefix}/include"] if prefix else []
         clang = tool(COMPILERS, "OCIHOOK_CLANG")
         flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"]
         # BTF's line info has the sources' paths: those of the clone, not of this machine.
         flags.append(f"-ffile-prefix-map={ROOT}=.")
+        if self.fault_injection:
+            flags.append("-DOCIHOOK_FAULT_INJECTION")
         ignored = ["-Wno-unused-parameter", "-Wno-sign-compare"]
-        temporary = OBJECT.with_suffix(".tmp")
+        temporary = self.object.with_suffix(".tmp")
         subprocess.run(
             [clang, *flags, *ignored, *includes, "-c", "ocihook.bpf.c", "-o", os.fspath(temporary)],
             cwd=SOURCE.parent,
@@ -59,7 +69,7 @@ class BuildBpf(Command):
         )
         strip = tool((clang.replace("clang", "llvm-strip"), "llvm-strip"), "OCIHOOK_LLVM_STRIP")
         subprocess.run([strip, "-g", os.fspath(temporary)], check=True)
-        temporary.replace(OBJECT)
+        temporary.replace(self.object)
 
 
 class BuildPy(build_py):

@@ -38,6 +38,7 @@
  *	follow.bpf.h	live changes of cpu.weight and cpu.max
  *	sweep.bpf.h	what is left by those who did not come back
  *	programs.bpf.h	what user space calls
+ *	fault.bpf.h	forks that fail, in an object for tests alone
  *
  * Data never ends the scheduler: scx_bpf_error() is not called at all. What
  * cannot be had falls back to cell 0 and is counted; a fork for which there is
@@ -46,6 +47,7 @@
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
 #include "dump.bpf.h"
+#include "fault.bpf.h"
 #include "follow.bpf.h"
 #include "place.bpf.h"
 #include "programs.bpf.h"
@@ -209,10 +211,13 @@ s32 ocihook_init_task(u64 *ctx)
 	 * The cgroup is not looked at: on fork, p->cgroups is the root's until
 	 * after this. The first wake-up finds the cell.
 	 */
+	if (fork_must_fail(args->fork))
+		return -ENOMEM;
 	tctx = bpf_task_storage_get(&tasks, p, 0,
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!tctx)
 		return -ENOMEM;
+	count_task_in();
 	parent = args->fork ? task_ctx(bpf_get_current_task_btf()) : NULL;
 	if (parent) {
 		tctx->parent_cgid = parent->cgid;
@@ -228,6 +233,7 @@ void ocihook_exit_task(u64 *ctx)
 {
 	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
 
+	count_task_out();
 	if (tctx)
 		uncount_runnable(tctx);
 }
