@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ocihook cells``: every live cell, as a table or as JSON; ``ocihook gc``."""
+"""``ocihook cells``: every cell as a table or as JSON, or all about one; ``ocihook gc``."""
+
+from typing import Any
 
 import typer
 
 from ocihook._bpf.pinned import sweep
 from ocihook.cli import output
+from ocihook.cli.cell_show import cell_pairs
 from ocihook.sched.cells import list_cells
+from ocihook.sched.waits import as_text
+from ocihook.sched.which import find_cell
 
 NS_PER_S = 1_000_000_000
+ID_CHARS = 12
+"""Of a container's id: what podman shows of it."""
 
 COLUMNS = (
     ("CELL", True),
@@ -16,10 +23,13 @@ COLUMNS = (
     ("STATE", False),
     ("WEIGHT", True),
     ("CPUS", False),
+    ("OWN", False),
+    ("QUOTA", True),
     ("TASKS", True),
     ("RUN", True),
-    ("CGROUP", False),
+    ("WAIT P99", True),
 )
+"""What fits 100 characters with names of 12: where the cgroup is, ``show`` tells."""
 
 AS_JSON = typer.Option(False, "--json", help="Print JSON (schemas/cells.schema.json).")
 
@@ -37,26 +47,43 @@ def cells(context: typer.Context, as_json: bool = AS_JSON) -> None:
 
 @app.command("list")
 def show_list(as_json: bool = AS_JSON) -> None:
-    """List the cells: cell 0 is the host, every other one a container."""
+    """List the cells: cell 0 is the host, every other one a container, or several that share it."""
     found = list_cells()
     if as_json:
         output.show_json(found)
-        return
-    rows = [
-        [
-            str(cell["cell"]),
-            cell["name"],
-            cell["container"][:12],
-            cell["state"],
-            str(cell["weight"]),
-            cell["cpus"],
-            str(cell["tasks"]),
-            f"{cell['run_ns'] / NS_PER_S:.1f} s",
-            cell["cgroup"] or "(gone)",
-        ]
-        for cell in found
+    else:
+        output.show_table(COLUMNS, [_row(cell) for cell in found])
+
+
+@app.command("show")
+def show_one(
+    which: str = typer.Argument(help="A cell's number or name, or the beginning of a container id"),
+    as_json: bool = AS_JSON,
+) -> None:
+    """Show all about one cell: what it may use, what it used, how long its tasks waited."""
+    cell = find_cell(list_cells(), which)
+    if as_json:
+        output.show_json([cell])
+    else:
+        output.show_pairs(cell_pairs(cell))
+
+
+def _row(cell: dict[str, Any]) -> list[str]:
+    containers = [member["container"] for member in cell["members"]] or [cell["container"]]
+    quota, run_s = cell["quota"], cell["run_ns"] / NS_PER_S
+    return [
+        str(cell["cell"]),
+        cell["name"],
+        ", ".join(container[:ID_CHARS] for container in containers),
+        cell["state"],
+        str(cell["weight"]),
+        cell["cpus"],
+        cell["own_cpus"] or "-",
+        f"{quota['quota_us'] * 100 / quota['period_us']:.0f}%" if quota else "-",
+        str(cell["tasks"]),
+        f"{run_s:.1f} s" if run_s < 1000 else f"{run_s:.0f} s",
+        as_text(cell["waits"], 99),
     ]
-    output.show_table(COLUMNS, rows)
 
 
 def collect() -> None:

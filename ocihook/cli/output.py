@@ -33,6 +33,13 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print a name and a value a line, the values in a column; what is empty is ``-``."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        say(f"{name.ljust(width)}  {_printable(value) or '-'}")
+
+
 def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a heading; a column is (name, whether it holds numbers).
 

@@ -2,24 +2,18 @@
 """List the cells: the kernel's table, joined with what cgroupfs says of each cgroup."""
 
 import os
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from ocihook import cpulist
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.syscalls import open_cgid
-from ocihook.abi import (
-    CELL_CLAIMING,
-    CELL_DRAINING,
-    CELL_FREE,
-    CELL_LIVE,
-    Cell,
-    CellStats,
-)
+from ocihook.abi import CELL_FREE, Cell, CellStats, CellWaits
 from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
+from ocihook.sched.cell_row import describe
 from ocihook.sched.loader import read_record
-
-STATES = {CELL_CLAIMING: "claiming", CELL_LIVE: "live", CELL_DRAINING: "draining"}
 
 
 def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
@@ -57,52 +51,65 @@ def count_tasks(directory: str, others: frozenset[int]) -> int:
     )
 
 
-def _describe(slot: int, cell: Cell, stats: list[CellStats], mount_fd: int) -> dict[str, Any]:
-    exec_cpus = cpulist.from_words(cell.exec_allowed)
-    possible = possible_cpus()
-    allowed = cpulist.from_words(cell.allowed) if cell.restricted else possible
-    return {
-        "cell": slot,
-        "name": cell.name.decode(errors="replace"),
-        "container": cell.container.decode(errors="replace"),
-        "cgid": cell.cgid,
-        "cgroup": cgroup_of(mount_fd, cell.cgid),
-        "state": STATES.get(cell.state, "claiming"),
-        "generation": cell.generation,
-        "weight": cell.weight,
-        "cpus": cpulist.format(allowed & possible),
-        "exec_cpus": cpulist.format(exec_cpus) if exec_cpus else None,
-        "tasks": 0,
-        "run_ns": sum(part.run_ns for part in stats),
-    }
+def _fold(rows: Mapping[int, dict[str, Any]], cells: Mapping[int, Cell]) -> list[dict[str, Any]]:
+    """Put the cgroups that share a cell under that cell, and leave out their own slots.
+
+    A cgroup whose shared cell is gone, or has been used anew, is shown as it stands.
+    """
+    folded = set()
+    for slot, cell in cells.items():
+        shared = cells.get(cell.shared) if cell.shared else None
+        if shared is None or shared.generation != cell.shared_generation:
+            continue
+        row = rows[slot]
+        rows[cell.shared]["members"].append(
+            {name: row[name] for name in ("container", "cgid", "cgroup")}
+        )
+        folded.add(slot)
+    return [row for slot, row in rows.items() if slot not in folded]
+
+
+def _tasks_of(row: dict[str, Any], cgroupfs: str, owners: frozenset[int]) -> int:
+    return sum(
+        count_tasks(cgroupfs + part["cgroup"].rstrip("/"), owners - {part["cgid"]})
+        for part in (row, *row["members"])
+        if part["cgroup"] is not None
+    )
 
 
 def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
     """Return every cell that is not free, cell 0 first, as schemas/cells.schema.json describes.
 
-    The table is read slot by slot while it changes: a cell that comes or goes meanwhile may or
-    may not be there.
+    Cgroups that share a cell are its ``members``. The table is read slot by slot while it changes,
+    and nothing is stopped for it: a cell that comes or goes meanwhile may or may not be there, and
+    the numbers of two cells, or of two CPUs, may be of two moments.
 
     Raises:
         SchedulerUnavailable: nothing is loaded.
         AbiMismatch: what is loaded was made by another build.
     """
-    cells = PinnedArray("cells", Cell)
-    stats = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
-    mount_fd = os.open(cgroupfs, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        found = []
+    possible = possible_cpus()
+    with ExitStack() as opened:
+        cells = PinnedArray("cells", Cell)
+        opened.callback(cells.close)
+        stats = PinnedArray("cell_stats", CellStats, copies=possible.bit_count())
+        opened.callback(stats.close)
+        waits = PinnedArray("cell_waits", CellWaits)
+        opened.callback(waits.close)
+        mount_fd = os.open(cgroupfs, os.O_RDONLY | os.O_DIRECTORY)
+        opened.callback(os.close, mount_fd)
+
+        used, rows = {}, {}
         for slot in range(read_record().nr_slots):
             cell = cells.read(slot)[0]
-            if cell.state != CELL_FREE:
-                found.append(_describe(slot, cell, stats.read(slot), mount_fd))
-    finally:
-        os.close(mount_fd)
-        stats.close()
-        cells.close()
-    owners = frozenset(int(row["cgid"]) for row in found)
+            if cell.state == CELL_FREE:
+                continue
+            used[slot] = cell
+            rows[slot] = describe(slot, cell, stats.read(slot), waits.read(slot)[0], possible)
+            # The cell that cgroups share has no cgroup itself.
+            rows[slot]["cgroup"] = cgroup_of(mount_fd, cell.cgid) if cell.cgid else None
+    found = _fold(rows, used)
+    owners = frozenset(cell.cgid for cell in used.values() if cell.cgid)
     for row in found:
-        if row["cgroup"] is not None:
-            path = cgroupfs + row["cgroup"].rstrip("/")
-            row["tasks"] = count_tasks(path, owners - {row["cgid"]})
+        row["tasks"] = _tasks_of(row, cgroupfs, owners)
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several unit tests need: a bundle, a state, and the real hook program."""
+"""What several unit tests need: a bundle, a state, the real hook program, the command line."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ocihook import cli
 from ocihook.install import launcher
 
 CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
@@ -80,3 +81,26 @@ def interpreter() -> str:
     """The Python that a launcher names, which is not the one of a virtual environment."""
     assert sys.version_info >= (3, 11)
     return str(launcher.find_interpreter())
+
+
+class Outcome(NamedTuple):
+    status: int | str | None
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Run the command line in this process; some machines ask for colours in pipes."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["ocihook", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Outcome(ended.value.code, *capsys.readouterr())
+
+    return call

@@ -9,7 +9,18 @@ from typing import Any, ClassVar
 import pytest
 
 from ocihook import cpulist, schema
-from ocihook.abi import CELL_CLAIMING, CELL_DRAINING, CELL_LIVE, Cell, CellStats, SchedulerRecord
+from ocihook.abi import (
+    CELL_CLAIMING,
+    CELL_DRAINING,
+    CELL_FLAG_NO_BORROW,
+    CELL_FLAG_NO_LEND,
+    CELL_LIVE,
+    OCIHOOK_WAIT_BUCKETS,
+    Cell,
+    CellStats,
+    CellWaits,
+    SchedulerRecord,
+)
 from ocihook.errors import SystemCallError
 from ocihook.sched import cells
 from ocihook.sched.cells import count_tasks, list_cells, possible_cpus
@@ -73,16 +84,23 @@ class Table:
 
     slots: ClassVar[dict[int, Cell]] = {}
     stats: ClassVar[dict[int, list[CellStats]]] = {}
+    waits: ClassVar[dict[int, CellWaits]] = {}
     open: ClassVar[list[str]] = []
 
     def __init__(self, name: str, record: type[Any], copies: int = 1) -> None:
-        assert (name, record, copies) in [("cells", Cell, 1), ("cell_stats", CellStats, 2)]
+        assert (name, record, copies) in [
+            ("cells", Cell, 1),
+            ("cell_stats", CellStats, 2),
+            ("cell_waits", CellWaits, 1),
+        ]
         self.name = name
         self.open.append(name)
 
     def read(self, index: int) -> list[Any]:
         if self.name == "cells":
             return [self.slots.get(index, Cell())]
+        if self.name == "cell_waits":
+            return [self.waits.get(index, CellWaits())]
         return self.stats.get(index, [CellStats(), CellStats()])
 
     def close(self) -> None:
@@ -101,6 +119,7 @@ def table(tree: Path, monkeypatch: pytest.MonkeyPatch) -> type[Table]:
 
     monkeypatch.setattr(Table, "slots", {})
     monkeypatch.setattr(Table, "stats", {})
+    monkeypatch.setattr(Table, "waits", {})
     monkeypatch.setattr(Table, "open", [])
     monkeypatch.setattr(cells, "PinnedArray", Table)
     monkeypatch.setattr(cells, "open_cgid", open_cgid)
@@ -132,24 +151,67 @@ def test_list(table: type[Table], tree: Path) -> None:
     found = list_cells(str(tree))
     assert schema.findings("cells", found) == []
     assert [row["cell"] for row in found] == [0, 3, 511]
-    assert found[1] == {
-        "cell": 3,
-        "name": "web",
-        "container": "c1",
-        "cgid": (tree / "a").stat().st_ino,
-        "cgroup": "/a",
-        "state": "live",
-        "generation": 7,
-        "weight": 300,
-        "cpus": "1",
-        "exec_cpus": "0",
-        "tasks": 2,
-        "run_ns": 42,
-    }
-    host, _, nested = found
+    host, web, nested = found
+    assert (web["name"], web["container"]) == ("web", "c1")
+    assert (web["cgid"], web["cgroup"]) == ((tree / "a").stat().st_ino, "/a")
+    assert (web["state"], web["generation"], web["weight"]) == ("live", 7, 300)
+    assert (web["cpus"], web["exec_cpus"], web["tasks"]) == ("1", "0", 2)
+    assert (web["run_ns"], web["run_ns_by_cpu"]) == (42, {"0": 5, "1": 37})
     assert (host["cgroup"], host["tasks"], host["cpus"], host["exec_cpus"]) == ("/", 2, "0-1", None)
     assert (nested["cgroup"], nested["tasks"]) == ("/a/b", 7)
     assert table.open == []
+
+
+def test_what_a_cell_may_use_and_did(table: type[Table], tree: Path) -> None:
+    table.slots[1] = live(
+        tree / "d",
+        own=cpulist.to_words(0b10),
+        flags=CELL_FLAG_NO_LEND | CELL_FLAG_NO_BORROW,
+        quota_ns=50_000_000,
+        period_ns=100_000_000,
+        burst_ns=2_000_000,
+        throttled_ns=9,
+        nr_throttled=3,
+    )
+    table.stats[1] = [CellStats(wait_ns=1, nr_preempted=2), CellStats(wait_ns=3, lent_ns=4)]
+    table.waits[1] = CellWaits(buckets=(50, 49, 0, 1) + (0,) * (OCIHOOK_WAIT_BUCKETS - 4))
+    (row,) = list_cells(str(tree))
+    assert schema.findings("cells", [row]) == []
+    assert (row["own_cpus"], row["lend"], row["borrow"]) == ("1", False, False)
+    assert row["quota"] == {"quota_us": 50_000, "period_us": 100_000, "burst_us": 2_000}
+    assert (row["throttled_ns"], row["nr_throttled"]) == (9, 3)
+    assert (row["wait_ns"], row["nr_preempted"], row["lent_ns"]) == (4, 2, 4)
+    assert (row["nr_waits"], row["wait_below_us"]) == (100, {"p50": 1, "p99": 2})
+    assert row["run_ns_by_cpu"] == {}
+
+
+def test_cgroups_that_share_a_cell_are_its_members(table: type[Table], tree: Path) -> None:
+    table.slots[0] = live(tree, name=b"host")
+    table.slots[2] = live(tree / "a", container=b"c1", shared=5, shared_generation=4)
+    table.slots[3] = live(tree / "d", container=b"c2", shared=5, shared_generation=4)
+    table.slots[5] = Cell(state=CELL_LIVE, name=b"pool", generation=4, weight=100, nr_members=2)
+    host, pool = list_cells(str(tree))
+    assert schema.findings("cells", [host, pool]) == []
+    assert (pool["cell"], pool["name"], pool["cgid"], pool["cgroup"]) == (5, "pool", 0, None)
+    assert pool["members"] == [
+        {"container": "c1", "cgid": (tree / "a").stat().st_ino, "cgroup": "/a"},
+        {"container": "c2", "cgid": (tree / "d").stat().st_ino, "cgroup": "/d"},
+    ]
+    assert (host["tasks"], pool["tasks"]) == (1, 10)
+
+
+@pytest.mark.parametrize("shared", [{}, {5: 3}], ids=["gone", "used-anew"])
+def test_member_of_no_cell_stands_for_itself(
+    table: type[Table], tree: Path, shared: dict[int, int]
+) -> None:
+    table.slots[2] = live(tree / "a", container=b"c1", shared=5, shared_generation=4)
+    for slot, generation in shared.items():
+        table.slots[slot] = Cell(state=CELL_LIVE, generation=generation, weight=100)
+    row, *others = list_cells(str(tree))
+    assert (row["cell"], row["container"]) == (2, "c1")
+    assert [(other["cell"], other["members"]) for other in others] == [
+        (slot, []) for slot in shared
+    ]
 
 
 def test_cell_whose_cgroup_is_gone(table: type[Table], tree: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from ocihook import schema
+from ocihook.abi import CELL_LIVE, Cell, CellStats, CellWaits
+from ocihook.sched.cell_row import describe
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 HOOK = {
@@ -13,10 +15,13 @@ HOOK = {
     "when": {"always": True},
     "stages": ["poststop"],
 }
-CELL = {
-    "cell": 3, "name": "web", "container": "c1", "cgid": 77, "cgroup": "/c1", "state": "live",
-    "generation": 1, "weight": 100, "cpus": "0-3", "exec_cpus": None, "tasks": 2, "run_ns": 5,
-}  # fmt: skip
+CELL = describe(
+    3,
+    Cell(name=b"web", container=b"c1", cgid=77, state=CELL_LIVE, generation=1, weight=100),
+    [CellStats(run_ns=5)],
+    CellWaits(),
+    0b1,
+)
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 1.5,
     "exit": None, "cells": 0, "host_share": 10,
@@ -68,6 +73,11 @@ def test_accepts(name: str, document: object) -> None:
         ("cells", [{**CELL, "weight": 10001}], "/0/weight"),
         ("cells", [{**CELL, "cpus": "0-x"}], "/0/cpus"),
         ("cells", [{**CELL, "more": 1}], "/0"),
+        ("cells", [{**CELL, "own_cpus": "x"}], "/0/own_cpus"),
+        ("cells", [{**CELL, "quota": {"quota_us": 1}}], "/0/quota"),
+        ("cells", [{**CELL, "waits": [0]}], "/0/waits"),
+        ("cells", [{**CELL, "members": [{"container": "c"}]}], "/0/members/0"),
+        ("cells", [{**CELL, "run_ns_by_cpu": {"a": 1}}], "/0/run_ns_by_cpu"),
         ("cells", [{key: value for key, value in CELL.items() if key != "tasks"}], "/0"),
         ("scheduler-status", {**STATUS, "state": "up"}, "/state"),
         ("scheduler-status", {**STATUS, "exit": {"kind": 1}}, "/exit"),
