@@ -26,6 +26,21 @@ ASSERTED = {
 }
 
 
+FAULT_OBJECT = ROOT / "build" / "fault" / "ocihook.bpf.o"
+"""Made by ./dev beside the one that is installed: ``setup.py build_bpf --fault-injection``."""
+
+
+def symbols(path: Path) -> list[str]:
+    done = subprocess.run(
+        ["readelf", "--wide", "--symbols", path],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return re.findall(r" (\S+)$", done.stdout, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def sections(gen_abi: ModuleType) -> list[str]:
     done = subprocess.run(
@@ -88,3 +103,12 @@ def test_object_has_btf_and_no_dwarf(sections: list[str]) -> None:
 def test_object_is_gpl(gen_abi: ModuleType) -> None:
     """The kernel lends most of its helpers and every kfunc of sched_ext to GPL programs only."""
     assert gen_abi.elf_section(gen_abi.OBJECT.read_bytes(), "license") == b"GPL\0"
+
+
+def test_forks_fail_in_the_object_for_tests_alone(gen_abi: ModuleType) -> None:
+    """Neither a symbol nor a type of fault.bpf.h is in what is installed."""
+    assert {"fault_forks", "fault_state"} <= set(symbols(FAULT_OBJECT))
+    assert [name for name in symbols(gen_abi.OBJECT) if "fault_" in name] == []
+    for path, expected in ((FAULT_OBJECT, True), (gen_abi.OBJECT, False)):
+        names = gen_abi.elf_section(path.read_bytes(), ".BTF")
+        assert (b"fault_request" in names) is expected

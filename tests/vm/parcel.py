@@ -27,6 +27,8 @@ _DEVICE_LINKS = {
     "dev/stdout": "/proc/self/fd/1",
     "dev/stderr": "/proc/self/fd/2",
 }
+# Built, so git ignores them; guests have no compiler.
+_BUILT_FOR_GUESTS = ("build/fault/ocihook.bpf.o",)
 _INIT = Path(__file__).parent / "guest" / "init.sh"
 
 
@@ -81,7 +83,9 @@ def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _contents(directory: Path) -> Iterator[str]:
-    """Yield the paths below ``directory``: of a clone what git tracks or would track, else all."""
+    """Yield the paths below ``directory``: of a clone what git tracks or would track, and what is
+    built for guests; else all.
+    """
     if not directory.is_dir():
         message = f"{directory}: not a directory; --with wants one"
         raise Usage(message)
@@ -97,7 +101,7 @@ def _contents(directory: Path) -> Iterator[str]:
             "--exclude-standard",
         ]
         listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        names = sorted(set(listed.split("\0")) - {""})
+        names = sorted({*listed.split("\0"), *_BUILT_FOR_GUESTS} - {""})
         yield from (name for name in names if os.path.lexists(directory / name))
         return
     for path in sorted(directory.rglob("*")):

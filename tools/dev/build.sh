@@ -40,7 +40,8 @@ works() {
 }
 
 build_extension() {
-    .venv/bin/python setup.py build_bpf build_ext --inplace
+    .venv/bin/python setup.py build_bpf build_ext --inplace &&
+        .venv/bin/python setup.py build_bpf --fault-injection
 }
 
 build_wheel() {
@@ -53,7 +54,7 @@ wheel() {
 }
 
 built() {
-    for product in ocihook/_bpf/ocihook.bpf.o ocihook/_bpf/*.so; do
+    for product in ocihook/_bpf/ocihook.bpf.o build/fault/ocihook.bpf.o ocihook/_bpf/*.so; do
         [ -e "$product" ] || return 1
     done
 }
