@@ -166,6 +166,15 @@ void ocihook_quiescent(u64 *ctx)
 		uncount_runnable(tctx);
 }
 
+SEC("struct_ops/ocihook_enable")
+void ocihook_enable(u64 *ctx)
+{
+	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
+
+	if (tctx)
+		forget_wait(tctx);
+}
+
 SEC("struct_ops/ocihook_set_cpumask")
 void ocihook_set_cpumask(u64 *ctx)
 {
@@ -294,6 +303,7 @@ struct sched_ext_ops ocihook_ops = {
 	.running = (void *)ocihook_running,
 	.stopping = (void *)ocihook_stopping,
 	.quiescent = (void *)ocihook_quiescent,
+	.enable = (void *)ocihook_enable,
 	.set_cpumask = (void *)ocihook_set_cpumask,
 	.cgroup_set_weight = (void *)ocihook_cgroup_set_weight,
 	.cgroup_set_bandwidth = (void *)ocihook_cgroup_set_bandwidth,

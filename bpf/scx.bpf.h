@@ -171,6 +171,7 @@ struct sched_ext_ops {
 	void (*running)(struct task_struct *p);
 	void (*stopping)(struct task_struct *p, bool runnable);
 	void (*quiescent)(struct task_struct *p, u64 deq_flags);
+	void (*enable)(struct task_struct *p);
 	void (*set_cpumask)(struct task_struct *p, const struct cpumask *mask);
 	void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
 	/* 6.17; libbpf leaves out what the kernel does not know. */

@@ -52,6 +52,16 @@ static __always_inline void note_runnable(struct task_ctx *tctx, u64 enq_flags,
 }
 
 /*
+ * A task came under this scheduler, or came back to it: from a real-time
+ * priority, say, that it got while it waited. What it did there is not ours.
+ */
+static __always_inline void forget_wait(struct task_ctx *tctx)
+{
+	tctx->waiting_ns = 0;
+	tctx->woken = false;
+}
+
+/*
  * A task begins to run: its wait is over. A clock that steps back between CPUs
  * counts as no time. Buckets are shared by all CPUs, hence the atomic addition;
  * one for each wake-up is little beside the wake-up itself.
