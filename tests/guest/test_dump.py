@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel prints of the scheduler: by sysrq-D, through the sched_ext_dump tracepoint."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bundle import burn
+from conftest import Make, cells_of
+
+TRACING = Path("/sys/kernel/tracing")
+
+pytestmark = pytest.mark.usefixtures("scheduler")
+
+
+@pytest.fixture
+def _traced() -> Iterator[None]:
+    if not (TRACING / "trace").exists():
+        subprocess.run(["mount", "-t", "tracefs", "nodev", str(TRACING)], check=True)
+    enable = TRACING / "events" / "sched_ext" / "sched_ext_dump" / "enable"
+    enable.write_text("1")
+    yield
+    enable.write_text("0")
+
+
+def dump() -> list[str]:
+    """Have the scheduler's state dumped; return the lines, as the kernel indents them."""
+    (TRACING / "trace").write_text("")
+    Path("/proc/sysrq-trigger").write_text("D")
+    lines = (TRACING / "trace").read_text().splitlines()
+    return [line.split("sched_ext_dump: ", 1)[1] for line in lines if "sched_ext_dump: " in line]
+
+
+def matching(pattern: str, lines: list[str]) -> list[re.Match[str]]:
+    return [match for match in (re.search(pattern, line) for line in lines) if match]
+
+
+@pytest.mark.usefixtures("_traced")
+def test_dump_names_cells_cpus_and_tasks(make: Make) -> None:
+    """Three busy tasks for two CPUs: two run, at least one waits."""
+    container = make("crun", command=burn(3), annotations={"org.ocihook/weight": "300"}).run()
+    idle = make("runc", "idle", ("/bin/sleep", "1000")).run()
+    (cell,) = cells_of(container.id)
+    (sleeping,) = cells_of(idle.id)
+    lines = dump()
+    text = "\n".join(lines)
+
+    assert matching(r"^ocihook: ABI \d+, clock of the cells \d+$", lines), text
+    at = {
+        int(match[1]): (match[2], match[3], number)
+        for number, line in enumerate(lines)
+        if (match := re.match(r"cell (\d+) generation \d+ (\w+): (.*)$", line))
+    }
+    assert at[0][:2] == ("live", "host"), text
+    state, name, number = at[cell["cell"]]
+    assert (state, name) == ("live", cell["name"])
+    numbers = re.match(
+        r"  weight=(\d+) vtime=(-?\d+) runnable=(\d+) queued=(\d+)$", lines[number + 1]
+    )
+    assert numbers, lines[number + 1]
+    assert (int(numbers[1]), int(numbers[3])) == (300, 3)
+    assert at[sleeping["cell"]][2] > number, "busy cells come first"
+
+    running = matching(rf"^ +cell={cell['cell']} running for \d+ ns$", lines)
+    tasks = matching(
+        rf"^ +cell={cell['cell']} generation={cell['generation']} \(now {cell['generation']}\)"
+        r" vtime=-?\d+ waiting=(\d+) narrow=0 confined=0 joined=0$",
+        lines,
+    )
+    assert len(tasks) == 3, text
+    waiting = [match for match in tasks if int(match[1])]
+    # Our own write to sysrq-trigger holds the other CPU.
+    assert len(running) == len(tasks) - len(waiting), text
+    assert 1 <= len(waiting) <= 2, text
