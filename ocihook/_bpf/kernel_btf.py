@@ -10,6 +10,7 @@ KFUNCS = (
     "scx_bpf_dsq_move_to_local",
     "scx_bpf_dsq_move",
     "scx_bpf_dsq_nr_queued",
+    "scx_bpf_dump_bstr",
     "scx_bpf_kick_cpu",
     "scx_bpf_test_and_clear_cpu_idle",
     "scx_bpf_pick_idle_cpu",
