@@ -11,8 +11,10 @@
     │   └── AnnotationError                            an org.ocihook/ annotation
     ├── CgroupError                 66 EX_NOINPUT      the container's cgroup cannot be had
     │   └── ProcessGone                                the container's process has ended
+    ├── CellNotFound                66 EX_NOINPUT      no cell, or more than one, is called so
     ├── SchedulerUnavailable        69 EX_UNAVAILABLE  no scheduler of ours runs, or none can
     ├── CellTableFull               75 EX_TEMPFAIL     every slot is taken
+    ├── OwnCpusTaken                75 EX_TEMPFAIL     CPUs wished as a cell's own are not free
     ├── DeadlineExceeded            75 EX_TEMPFAIL     the hook took too long
     ├── AbiMismatch                 76 EX_PROTOCOL     pins and this package differ
     ├── InstallError                73 EX_CANTCREAT    a file cannot be placed or removed
@@ -73,6 +75,12 @@ class ProcessGone(CgroupError):
     """Raised when the container's process has ended; normal after a short-lived container."""
 
 
+class CellNotFound(OcihookError):
+    """Raised when what somebody calls a cell is none, or several; see ``ocihook cells``."""
+
+    exit_code = os.EX_NOINPUT
+
+
 class SchedulerUnavailable(OcihookError):
     """Raised when our scheduler is not running, was ejected, or cannot run on this kernel."""
 
@@ -81,6 +89,12 @@ class SchedulerUnavailable(OcihookError):
 
 class CellTableFull(OcihookError):
     """Raised when all slots of the cell table are taken; end containers or run ``ocihook gc``."""
+
+    exit_code = os.EX_TEMPFAIL
+
+
+class OwnCpusTaken(OcihookError):
+    """Raised when CPUs wished as a cell's own are another's, offline, or the last ones left."""
 
     exit_code = os.EX_TEMPFAIL
 

@@ -13,6 +13,7 @@ from ocihook.errors import (
     CellTableFull,
     CgroupError,
     OcihookError,
+    OwnCpusTaken,
     SchedulerUnavailable,
     SystemCallError,
 )
@@ -51,6 +52,8 @@ def _failure(what: str, code: int) -> OcihookError:
         )
     if code == errno.ENOSPC:
         return CellTableFull("every cell is taken", "see: ocihook cells")
+    if code == errno.EBUSY:
+        return OwnCpusTaken(f"{what}: CPUs wished as its own are taken", "see: ocihook cells")
     if code in (errno.ESRCH, errno.ENOENT):
         return CgroupError(f"{what}: no such cgroup or cell", "it may have ended meanwhile")
     return SystemCallError(what, code)
@@ -74,6 +77,7 @@ def register(request: CellRequest) -> tuple[int, int]:
         SchedulerUnavailable: nothing is loaded, or it was ejected.
         CellTableFull: all slots are taken.
         CgroupError: the cgroup is gone.
+        OwnCpusTaken: a CPU of ``own`` is another cell's, or too few would be nobody's.
         SystemCallError: anything else that the kernel says.
     """
     code = -errno.EAGAIN

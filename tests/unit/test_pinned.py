@@ -16,6 +16,7 @@ from ocihook.errors import (
     CellTableFull,
     CgroupError,
     OcihookError,
+    OwnCpusTaken,
     SchedulerUnavailable,
     SystemCallError,
 )
@@ -152,6 +153,11 @@ GONE = ": no such cgroup or cell (it may have ended meanwhile)"
     ("code", "kind", "message"),
     [
         (errno.ENODEV, SchedulerUnavailable, EJECTED),
+        (
+            errno.EBUSY,
+            OwnCpusTaken,
+            "{what}: CPUs wished as its own are taken (see: ocihook cells)",
+        ),
         (errno.ENOSPC, CellTableFull, "every cell is taken (see: ocihook cells)"),
         (errno.ESRCH, CgroupError, "{what}" + GONE),
         (errno.ENOENT, CgroupError, "{what}" + GONE),
