@@ -1,45 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a wanted cell is, and the two forms it travels in: the request and the mark.
+"""What a wanted cell is. It travels as a request to the scheduler and as a mark (ocihook.mark).
 
-On the hook's path: ``json`` is imported only to read a mark, which the hook
-never does, and ``math`` only where a cgroup has no ``cpu.weight``.
+On the hook's path.
 """
-
-try:
-    from _json import encode_basestring_ascii
-except ImportError:
-    from json.encoder import encode_basestring_ascii
 
 from ocihook import cpulist
 from ocihook.abi import (
     CELL_FIELD_ALLOWED,
     CELL_FIELD_EXEC,
+    CELL_FIELD_FLAGS,
+    CELL_FIELD_OWN,
+    CELL_FIELD_QUOTA,
     CELL_FIELD_WEIGHT,
+    CELL_FLAG_FIXED_QUOTA,
+    CELL_FLAG_FIXED_WEIGHT,
+    CELL_FLAG_NO_BORROW,
+    CELL_FLAG_NO_LEND,
     OCIHOOK_CONTAINER_BYTES,
     OCIHOOK_NAME_BYTES,
     OCIHOOK_WEIGHT_DEFAULT,
     OCIHOOK_WEIGHT_MAX,
     OCIHOOK_WEIGHT_MIN,
-    CellRelease,
     CellRequest,
 )
 from ocihook.errors import InputError
 
-_FNV_OFFSET = 0xCBF29CE484222325
-_FNV_PRIME = 0x100000001B3
 _U64 = (1 << 64) - 1
-_ALL_FIELDS = CELL_FIELD_WEIGHT | CELL_FIELD_ALLOWED | CELL_FIELD_EXEC
 
 
 class CellSpec:
     """One wanted cell: whose it is, and what it may have.
 
     ``container`` is the id at the runtime, ``bundle_hash`` tells apart equal
-    ids of two engines, ``weight`` is in the scale of cgroup2's ``cpu.weight``,
-    ``allowed`` and ``exec_allowed`` are cpumasks with 0 for "no restriction".
+    ids of two engines. ``shared``: all containers that give ``name`` are in one
+    cell. ``weight`` is in the scale of cgroup2's ``cpu.weight``; ``quota_ns`` of
+    each ``period_ns``, with ``burst_ns``, is that of ``cpu.max``, 0 for no
+    limit. ``fixed_weight`` and ``fixed_quota``: somebody named them, so what is
+    written to the cgroup's files later does not count.
+
+    ``allowed``, ``exec_allowed``, ``own`` and ``own_list`` are cpumasks, the
+    first two with 0 for "no restriction". Of CPUs of its own, ``own_count`` or
+    ``own_list`` is what was wished, at most one of them, and ``own`` what was
+    granted. ``lend`` and ``borrow``: others may use its own CPUs while they
+    are idle, and it those of others.
     """
 
-    __slots__ = ("allowed", "bundle_hash", "container", "exec_allowed", "name", "weight")
+    __slots__ = (
+        "allowed",
+        "borrow",
+        "bundle_hash",
+        "burst_ns",
+        "container",
+        "exec_allowed",
+        "fixed_quota",
+        "fixed_weight",
+        "lend",
+        "name",
+        "own",
+        "own_count",
+        "own_list",
+        "period_ns",
+        "quota_ns",
+        "shared",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -47,9 +71,20 @@ class CellSpec:
         container: str,
         bundle_hash: int,
         name: str,
+        shared: bool = False,
         weight: int = OCIHOOK_WEIGHT_DEFAULT,
+        fixed_weight: bool = False,
+        quota_ns: int = 0,
+        period_ns: int = 0,
+        burst_ns: int = 0,
+        fixed_quota: bool = False,
         allowed: int = 0,
         exec_allowed: int = 0,
+        own: int = 0,
+        own_count: int = 0,
+        own_list: int = 0,
+        lend: bool = True,
+        borrow: bool = True,
     ) -> None:
         """Check the bounds of the ABI.
 
@@ -62,130 +97,93 @@ class CellSpec:
             raise InputError(f"weight {weight}: not in {OCIHOOK_WEIGHT_MIN}..{OCIHOOK_WEIGHT_MAX}")
         if not 0 <= bundle_hash <= _U64:
             raise InputError(f"bundle hash {bundle_hash:#x}: more than 64 bits")
+        for time_ns in (quota_ns, period_ns, burst_ns):
+            if not 0 <= time_ns <= _U64:
+                raise InputError(f"quota: {time_ns} ns are not in 64 bits")
+        if quota_ns and not period_ns:
+            raise InputError(f"quota of {quota_ns} ns: in no period")
+        if (own_count and own_list) or not 0 <= own_count < cpulist.MAX_CPUS:
+            raise InputError(f"{own_count} own CPUs: 1 to {cpulist.MAX_CPUS - 1}, or a list")
         self.container = container
         self.bundle_hash = bundle_hash
         self.name = name
+        self.shared = shared
         self.weight = weight
+        self.fixed_weight = fixed_weight
+        self.quota_ns = quota_ns
+        self.period_ns = period_ns
+        self.burst_ns = burst_ns
+        self.fixed_quota = fixed_quota
         self.allowed = allowed
         self.exec_allowed = exec_allowed
+        self.own = own
+        self.own_count = own_count
+        self.own_list = own_list
+        self.lend = lend
+        self.borrow = borrow
+
+    def members(self) -> dict[str, object]:
+        """Return the members by name, as the constructor takes them."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CellSpec) and self.mark() == other.mark()
+        return isinstance(other, CellSpec) and self.members() == other.members()
 
     def __hash__(self) -> int:
-        return hash(self.mark())
+        return hash((self.container, self.bundle_hash))
 
     def __repr__(self) -> str:
-        return f"CellSpec({self.mark().decode('ascii')})"
+        return (
+            f"CellSpec({', '.join(f'{name}={value!r}' for name, value in self.members().items())})"
+        )
+
+    def wishes_own(self) -> bool:
+        """Tell whether it is to have CPUs of its own."""
+        return bool(self.own_count or self.own_list)
+
+    def flags(self) -> int:
+        """Return the word of ``enum cell_flag``."""
+        return (
+            (0 if self.lend else CELL_FLAG_NO_LEND)
+            | (0 if self.borrow else CELL_FLAG_NO_BORROW)
+            | (CELL_FLAG_FIXED_WEIGHT if self.fixed_weight else 0)
+            | (CELL_FLAG_FIXED_QUOTA if self.fixed_quota else 0)
+        )
 
     def request(self, cgid: int) -> CellRequest:
         """Return the request that makes this the cell of the cgroup `cgid`.
 
-        It carries every field: a restriction that is gone is lifted.
+        It carries every field, so that a restriction that is gone is lifted,
+        with two exceptions. Own CPUs that are wished are another step, after
+        the registration (``ocihook.grant``), and those that the cell has stay.
+        And in a shared cell only a wish counts: that one container names no
+        weight does not undo what another one named.
         """
+        fields = CELL_FIELD_ALLOWED | CELL_FIELD_EXEC
+        flags = self.flags()
+        if not self.shared or self.fixed_weight or self.weight != OCIHOOK_WEIGHT_DEFAULT:
+            fields |= CELL_FIELD_WEIGHT
+        if not self.shared or self.fixed_quota or self.quota_ns:
+            fields |= CELL_FIELD_QUOTA
+        if not self.shared or flags:
+            fields |= CELL_FIELD_FLAGS
+        if not self.shared and not self.wishes_own():
+            fields |= CELL_FIELD_OWN
         return CellRequest(
             cgid=cgid,
             bundle_hash=self.bundle_hash,
             weight=self.weight,
-            fields=_ALL_FIELDS,
+            quota_ns=self.quota_ns,
+            period_ns=self.period_ns,
+            burst_ns=self.burst_ns,
+            fields=fields,
+            flags=flags,
+            shared=int(self.shared),
             allowed=cpulist.to_words(self.allowed),
             exec_allowed=cpulist.to_words(self.exec_allowed),
             name=self.name.encode(),
             container=self.container.encode(),
         )
-
-    def mark(self) -> bytes:
-        """Return the text of the extended attribute ``paths.CELL_MARK``: compact ASCII JSON.
-
-        The hash is written in hexadecimal, since many readers of JSON keep 53
-        bits of a number.
-        """
-        quote = encode_basestring_ascii
-        return (
-            f'{{"container":{quote(self.container)},"bundle_hash":"{self.bundle_hash:016x}"'
-            f',"name":{quote(self.name)},"weight":{self.weight}'
-            f',"cpus":"{cpulist.format(self.allowed)}"'
-            f',"exec_cpus":"{cpulist.format(self.exec_allowed)}"}}'
-        ).encode("ascii")
-
-
-def from_mark(mark: bytes) -> CellSpec:
-    """Read a mark back; keys that are not ours are ignored, for marks of a later version.
-
-    Raises:
-        InputError: when it is not what :meth:`CellSpec.mark` writes.
-    """
-    import json
-
-    try:
-        fields = json.loads(mark)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"cell mark: {error}") from None
-    if not isinstance(fields, dict):
-        raise InputError("cell mark: not a JSON object")
-    digits = _text(fields, "bundle_hash")
-    if len(digits) != 16 or digits.strip("0123456789abcdef"):
-        raise InputError("cell mark: bundle_hash: not 16 hexadecimal digits")
-    weight = fields.get("weight")
-    if type(weight) is not int:
-        raise InputError("cell mark: weight: not an integer")
-    return CellSpec(
-        container=_text(fields, "container"),
-        bundle_hash=int(digits, 16),
-        name=_text(fields, "name"),
-        weight=weight,
-        allowed=cpulist.parse(_text(fields, "cpus")),
-        exec_allowed=cpulist.parse(_text(fields, "exec_cpus")),
-    )
-
-
-def release(container: str, bundle_hash: int) -> CellRelease:
-    """Return the request that frees the cell of a container whose cgroup is gone."""
-    return CellRelease(cgid=0, bundle_hash=bundle_hash, container=container.encode())
-
-
-def bundle_hash(path: str) -> int:
-    """Return the FNV-1a 64 hash of a bundle's path (IETF draft-eastlake-fnv).
-
-    The caller resolves symbolic links first: crun gives ``getcwd()`` at
-    createRuntime and the path as its caller wrote it at poststop.
-    """
-    value = _FNV_OFFSET
-    for byte in path.encode("utf-8", "surrogateescape"):
-        value = ((value ^ byte) * _FNV_PRIME) & _U64
-    return value
-
-
-def weight_from_shares(shares: int) -> int:
-    """Return the ``cpu.weight`` that today's runtimes make of OCI's ``cpu.shares``.
-
-    ``ceil(10 ** ((l*l + 125*l) / 612 - 7/34))`` with ``l = log2(shares)``: runc
-    1.3.2, crun 1.23 and youki; before, they scaled linearly (1024 was 39, now
-    it is 100) and nothing says which one did it, so what stands in the cgroup
-    goes first. 0 means "not set".
-    """
-    if shares == 0:
-        return OCIHOOK_WEIGHT_DEFAULT
-    if shares <= 2:
-        return OCIHOOK_WEIGHT_MIN
-    if shares >= 262144:
-        return OCIHOOK_WEIGHT_MAX
-    import math
-
-    log = math.log2(shares)
-    return math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34))
-
-
-def clamp_weight(weight: int) -> int:
-    """Bring a weight into the ABI's range: ``cpu.weight`` reads 0 while ``cpu.idle`` is set."""
-    return max(OCIHOOK_WEIGHT_MIN, min(weight, OCIHOOK_WEIGHT_MAX))
-
-
-def _text(fields: dict[str, object], key: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str):
-        raise InputError(f"cell mark: {key}: not a string")
-    return value
 
 
 def _bounded_text(what: str, text: str, limit_bytes: int) -> None:

@@ -48,6 +48,31 @@ def parse(text: str) -> int:
     return mask
 
 
+def parse_wish(text: str) -> tuple[int, int]:
+    """Read how many CPUs are wished, or which: a count from 1 to 1023, or a cpulist.
+
+    Digits alone are a count; a single CPU by its number is written "4-4".
+
+    Returns:
+        the count and a cpumask, one of which is 0.
+
+    Raises:
+        CpulistError: when it is neither. A number among blanks is neither, since it could be
+            either.
+    """
+    digits = text.strip(_BLANKS)
+    if digits and not digits.strip(_DIGITS):
+        # One spelling a number, as int() alone would not have it.
+        if digits == text and len(text) <= len(str(MAX_CPUS)) and text[0] != "0":
+            count = int(text)
+            if count < MAX_CPUS:
+                return count, 0
+        raise CpulistError(f"count {text[:_SHOWN_CHARS]!a}: not in 1..{MAX_CPUS - 1}")
+    if not text:
+        raise CpulistError("neither a count nor a cpulist")
+    return 0, parse(text)
+
+
 def format(mask: int) -> str:
     """Write a cpumask as the shortest cpulist, as the kernel prints it ("0-3,7"); 0 is "".
 

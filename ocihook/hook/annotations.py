@@ -4,14 +4,18 @@
 Whoever may start containers writes them, so each is bounded here.
 """
 
+from ocihook import cpulist
 from ocihook.abi import OCIHOOK_NAME_BYTES, OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
-from ocihook.errors import AnnotationError
+from ocihook.errors import AnnotationError, CpulistError
 
 PREFIX = "org.ocihook/"
 CELL = PREFIX + "cell"
 WEIGHT = PREFIX + "weight"
+CPUS = PREFIX + "cpus"
+LEND = PREFIX + "lend"
+BORROW = PREFIX + "borrow"
 REQUIRED = PREFIX + "required"
-KNOWN = (CELL, WEIGHT, REQUIRED)
+KNOWN = (CELL, WEIGHT, CPUS, LEND, BORROW, REQUIRED)
 
 OFF = "off"
 """Value of ``org.ocihook/cell`` that keeps a container in the host's cell."""
@@ -21,22 +25,31 @@ _DIGITS = frozenset("0123456789")
 
 
 class Wishes:
-    """What the annotations say; None where they say nothing."""
+    """What the annotations say; where they say nothing: None, 0, or what is usual.
 
-    __slots__ = ("enrolled", "name", "required", "weight")
+    Of CPUs of its own, ``own_count`` is how many are wished, or ``own_list`` the mask of which.
+    """
 
-    def __init__(
-        self,
-        *,
-        enrolled: bool = True,
-        name: str | None = None,
-        weight: int | None = None,
-        required: bool = False,
-    ) -> None:
-        self.enrolled = enrolled
-        self.name = name
-        self.weight = weight
-        self.required = required
+    __slots__ = (
+        "borrow",
+        "enrolled",
+        "lend",
+        "name",
+        "own_count",
+        "own_list",
+        "required",
+        "weight",
+    )
+
+    def __init__(self) -> None:
+        self.enrolled = True
+        self.name: str | None = None
+        self.weight: int | None = None
+        self.own_count = 0
+        self.own_list = 0
+        self.lend = True
+        self.borrow = True
+        self.required = False
 
 
 def parse(annotations: dict[str, str]) -> Wishes:
@@ -55,10 +68,14 @@ def parse(annotations: dict[str, str]) -> Wishes:
             wishes.name = _name(value)
         elif key == WEIGHT:
             wishes.weight = _weight(value)
+        elif key == CPUS:
+            wishes.own_count, wishes.own_list = _own_cpus(value)
+        elif key == LEND:
+            wishes.lend = _switch(key, value)
+        elif key == BORROW:
+            wishes.borrow = _switch(key, value)
         elif key == REQUIRED:
-            if value not in ("true", "false"):
-                raise _error(key, value, "is neither true nor false")
-            wishes.required = value == "true"
+            wishes.required = _switch(key, value)
         else:
             raise AnnotationError(
                 f"annotation {key[:64]!a}: unknown", f"known are {', '.join(KNOWN)}"
@@ -86,6 +103,19 @@ def _weight(value: str) -> int:
         if OCIHOOK_WEIGHT_MIN <= weight <= OCIHOOK_WEIGHT_MAX:
             return weight
     raise _error(WEIGHT, value, f"is not an integer in {OCIHOOK_WEIGHT_MIN}..{OCIHOOK_WEIGHT_MAX}")
+
+
+def _own_cpus(value: str) -> tuple[int, int]:
+    try:
+        return cpulist.parse_wish(value)
+    except CpulistError as error:
+        raise AnnotationError(f"annotation {CPUS}: {error}") from None
+
+
+def _switch(key: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise _error(key, value, "is neither true nor false")
+    return value == "true"
 
 
 def _error(key: str, value: str, problem: str) -> AnnotationError:

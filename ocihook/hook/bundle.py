@@ -23,12 +23,13 @@ class Bundle:
     """What config.json says; None, 0 or nothing where it does not.
 
     ``cpus``, ``exec_initial`` and ``exec_final`` are cpumasks; ``shares``,
-    ``quota_us`` and ``period_us`` are those of ``linux.resources.cpu``;
+    ``quota_us``, ``period_us`` and ``burst_us`` are those of ``linux.resources.cpu``;
     ``namespaces`` maps a type to its path, None for a new one.
     """
 
     __slots__ = (
         "annotations",
+        "burst_us",
         "cgroups_path",
         "cpus",
         "exec_final",
@@ -56,6 +57,7 @@ class Bundle:
         self.shares = cpu.integer("shares", 0, _U64_MAX)
         self.quota_us = cpu.integer("quota", -_S64_MAX - 1, _S64_MAX)
         self.period_us = cpu.integer("period", 0, _U64_MAX)
+        self.burst_us = cpu.integer("burst", 0, _U64_MAX)
         self.cpus = _cpumask(cpu, "cpus")
 
 

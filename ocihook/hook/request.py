@@ -8,12 +8,13 @@ engine may have changed the limits since (podman update, the kubelet).
 
 from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_DEFAULT
-from ocihook.cell import CellSpec, clamp_weight, weight_from_shares
+from ocihook.cell import CellSpec
 from ocihook.errors import CpulistError
 from ocihook.hook.annotations import Wishes
 from ocihook.hook.bundle import Bundle
 from ocihook.hook.cgroup import Cgroup
 from ocihook.hook.state import ContainerState
+from ocihook.limits import clamp_weight, quota_from_cgroup, quota_from_us, weight_from_shares
 
 DEFAULT_NAME_CHARS = 12
 """Of the container's id, as engines shorten it."""
@@ -25,13 +26,23 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
     Raises:
         InputError: when a part of it does not fit the ABI.
     """
+    quota_ns, period_ns, burst_ns = _quota(bundle, home)
     return CellSpec(
         container=state.id,
         bundle_hash=state.bundle_hash(),
         name=wishes.name or state.id[:DEFAULT_NAME_CHARS],
+        shared=wishes.name is not None,
         weight=_weight(bundle, wishes, home),
+        fixed_weight=wishes.weight is not None,
+        quota_ns=quota_ns,
+        period_ns=period_ns,
+        burst_ns=burst_ns,
         allowed=_allowed(bundle, home),
         exec_allowed=bundle.exec_final,
+        own_count=wishes.own_count,
+        own_list=wishes.own_list,
+        lend=wishes.lend,
+        borrow=wishes.borrow,
     )
 
 
@@ -44,6 +55,18 @@ def _weight(bundle: Bundle, wishes: Wishes, home: Cgroup) -> int:
     if bundle.shares:
         return weight_from_shares(bundle.shares)
     return OCIHOOK_WEIGHT_DEFAULT
+
+
+def _quota(bundle: Bundle, home: Cgroup) -> tuple[int, int, int]:
+    """Return quota, period and burst in nanoseconds; a quota of 0 is no limit.
+
+    config.json speaks where the cgroup does not: the cpu controller is off.
+    """
+    limit = home.read("cpu.max")
+    found = quota_from_cgroup(limit, home.read("cpu.max.burst")) if limit else None
+    if found is not None:
+        return found
+    return quota_from_us(bundle.quota_us or 0, bundle.period_us or 0, bundle.burst_us or 0)
 
 
 def _allowed(bundle: Bundle, home: Cgroup) -> int:

@@ -8,15 +8,21 @@ does not promise the former). poststart may come before ``start`` (runc up to
 never; the scheduler frees the cell of a removed cgroup by itself.
 """
 
-from ocihook.errors import ProcessGone, SchedulerUnavailable, StateError
+from ocihook.errors import OwnCpusTaken, ProcessGone, SchedulerUnavailable, StateError
 from ocihook.hook import annotations
 from ocihook.hook.state import ContainerState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocihook.cell import CellSpec
+    from ocihook.hook.cgroup import Cgroup
 
 
 def create_runtime(state: ContainerState) -> None:
     """Give the container its cell, and leave the wish on its cgroup.
 
     Raises:
+        OwnCpusTaken: it has its cell, and not all the CPUs of its own that it wishes.
         OcihookError: whatever keeps it from having one.
     """
     if state.pid is None:
@@ -49,7 +55,7 @@ def poststop(state: ContainerState) -> None:
         OcihookError: when the scheduler is there and refuses.
     """
     from ocihook._bpf import pinned
-    from ocihook.cell import release
+    from ocihook.release import release
 
     try:
         pinned.unregister(release(state.id, state.bundle_hash()))
@@ -65,6 +71,7 @@ def _enrol(state: ContainerState, pid: int) -> None:
     """Register the container's cgroup; registering it again updates the cell that it has."""
     if not annotations.parse(state.annotations).enrolled:
         return
+    from ocihook import mark
     from ocihook._bpf import pinned
     from ocihook.hook import bundle, cgroup, request
 
@@ -76,9 +83,24 @@ def _enrol(state: ContainerState, pid: int) -> None:
         return
     with cgroup.find(pid) as home:
         spec = request.cell_spec(state, config, wishes, home)
+        missing = ""
         # The mark first: a scheduler that starts meanwhile either reads it or is
         # there to be asked. A mark that fails does not cost the container its cell.
         try:
-            home.mark(spec.mark())
+            home.mark(mark.write(spec))
         finally:
-            pinned.register(spec.request(home.cgid))
+            slot, _ = pinned.register(spec.request(home.cgid))
+            if spec.wishes_own():
+                missing = _grant(spec, home, slot)
+    if missing:
+        raise OwnCpusTaken(missing, "see: ocihook cells")
+
+
+def _grant(spec: "CellSpec", home: "Cgroup", slot: int) -> str:
+    """Give the cell what there is of its own CPUs, mark it; return what is missing."""
+    from ocihook import grant, mark
+
+    try:
+        return grant.grant(spec, home.cgid, slot)
+    finally:
+        home.mark(mark.write(spec))

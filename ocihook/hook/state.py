@@ -8,10 +8,10 @@ a pid.
 
 import os
 
-from ocihook.cell import bundle_hash
 from ocihook.errors import StateError
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
+from ocihook.release import bundle_hash
 
 MAX_STATE_BYTES = 4 << 20
 """Largest state read; annotations make it large."""

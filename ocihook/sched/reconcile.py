@@ -9,10 +9,15 @@ import errno
 import os
 from collections.abc import Iterator
 
+from ocihook import mark
 from ocihook._bpf.pinned import register
-from ocihook.cell import from_mark
+from ocihook.cell import CellSpec
 from ocihook.errors import OcihookError
+from ocihook.grant import grant, shortage
 from ocihook.paths import CELL_MARK, CGROUPFS
+
+Wishing = tuple[str, CellSpec, int, int]
+"""A cell that is to have own CPUs: its cgroup's directory, what it is, the cgroup's id, its slot."""
 
 
 def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[tuple[str, bytes]]:
@@ -31,15 +36,37 @@ def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[tuple[str, bytes]]:
 def restore_cells(cgroupfs: str = CGROUPFS) -> tuple[int, list[str]]:
     """Register the cell of every marked cgroup; return how many, and what failed, a line each.
 
-    A cell that is registered already is brought back to its mark.
+    A cell that is registered already is brought back to its mark. Own CPUs come when all cells are
+    there, first to those who can have the same as before: who has to choose anew shall not take
+    theirs.
     """
     restored, failures = 0, []
-    for directory, mark in marked_cgroups(cgroupfs):
+    wishing: list[Wishing] = []
+    for directory, text in marked_cgroups(cgroupfs):
         try:
-            register(from_mark(mark).request(os.stat(directory).st_ino))
+            spec = mark.read(text)
+            cgid = os.stat(directory).st_ino
+            slot, _ = register(spec.request(cgid))
             restored += 1
         except FileNotFoundError:
             continue
         except OcihookError as error:
             failures.append(f"{directory}: {error}")
+            continue
+        if spec.wishes_own():
+            wishing.append((directory, spec, cgid, slot))
+    wishing.sort(key=lambda one: bool(shortage(one[1])))
+    failures += [failure for one in wishing if (failure := _restore_own_cpus(*one))]
     return restored, failures
+
+
+def _restore_own_cpus(directory: str, spec: CellSpec, cgid: int, slot: int) -> str:
+    """Give a cell its own CPUs again, mark them; return what failed, if anything did."""
+    before = spec.own
+    try:
+        missing = grant(spec, cgid, slot)
+        if spec.own != before:
+            os.setxattr(directory, CELL_MARK, mark.write(spec))
+    except (OcihookError, OSError) as error:
+        return f"{directory}: {error}"
+    return f"{directory}: {missing}" if missing else ""

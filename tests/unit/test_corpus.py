@@ -53,7 +53,8 @@ def test_there_are_documents(kind: str, verdict: str) -> None:
 
 scalars: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, 1, -1, -2, 1.0, 0.5, 2**22, 2**22 + 1, 2**63, 2**64, "", "/", "a", "..", "0-3",
-     "3-0", ",", "0 ,1", "a\0", "\ud800", "true", "100", "0100", "100\n", "off", [], {}, [1], ["a"],
+     "3-0", ",", "0 ,1", "a\0", "\ud800", "true", "100", "0100", "100\n", "off", "2,", " 2",
+     "1023", "1024", "2-1023", "4 4", "\t", [], {}, [1], ["a"],
      [{}], [{"type": "pid"}], {"a": "b"}, {"a": 1}]
 )  # fmt: skip
 keys = {
@@ -61,7 +62,7 @@ keys = {
     "config": ["annotations", "process", "linux"],
     "annotations": [*annotations.KNOWN, "org.ocihook/x", "org.ocihook", "a"],
 }
-cpu = st.dictionaries(st.sampled_from(["shares", "quota", "period", "cpus", "x"]), scalars)
+cpu = st.dictionaries(st.sampled_from(["shares", "quota", "period", "burst", "cpus", "x"]), scalars)
 nested = {
     "process": st.fixed_dictionaries(
         {"execCPUAffinity": st.dictionaries(st.sampled_from(["initial", "final"]), scalars)}

@@ -10,6 +10,7 @@ P = annotations.PREFIX
 def test_nothing_is_wished_for() -> None:
     wishes = annotations.parse({"other": "x", "org.ocihook": "y"})
     assert (wishes.enrolled, wishes.name, wishes.weight) == (True, None, None)
+    assert (wishes.own_count, wishes.own_list, wishes.lend, wishes.borrow) == (0, 0, True, True)
     assert not wishes.required
 
 
@@ -17,6 +18,29 @@ def test_wishes() -> None:
     wishes = annotations.parse({P + "cell": "web-1", P + "weight": "300", P + "required": "true"})
     assert (wishes.enrolled, wishes.name, wishes.weight) == (True, "web-1", 300)
     assert wishes.required
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "listed"),
+    [
+        ("1", 1, 0),
+        ("1023", 1023, 0),
+        ("4-4", 0, 0b10000),
+        ("1,", 0, 0b10),
+        (" 0-1 , 3 ", 0, 0b1011),
+        ("1023-1023", 0, 1 << 1023),
+    ],
+)
+def test_own_cpus(value: str, count: int, listed: int) -> None:
+    wishes = annotations.parse({P + "cpus": value})
+    assert (wishes.own_count, wishes.own_list) == (count, listed)
+
+
+def test_lend_and_borrow() -> None:
+    wishes = annotations.parse({P + "lend": "false", P + "borrow": "false"})
+    assert (wishes.lend, wishes.borrow) == (False, False)
+    wishes = annotations.parse({P + "lend": "true", P + "borrow": "true"})
+    assert (wishes.lend, wishes.borrow) == (True, True)
 
 
 def test_off() -> None:
@@ -34,11 +58,22 @@ def test_off() -> None:
         ("weight", "1e3", "'1e3' is not an integer in 1..10000"),
         ("weight", " 5", "' 5' is not an integer in 1..10000"),
         ("required", "yes", "annotation org.ocihook/required: 'yes' is neither true nor false"),
+        ("cpus", "", "annotation org.ocihook/cpus: neither a count nor a cpulist"),
+        ("cpus", "0", "annotation org.ocihook/cpus: count '0': not in 1..1023"),
+        ("cpus", "1024", "annotation org.ocihook/cpus: count '1024': not in 1..1023"),
+        ("cpus", "04", "annotation org.ocihook/cpus: count '04': not in 1..1023"),
+        ("cpus", " 4", "annotation org.ocihook/cpus: count ' 4': not in 1..1023"),
+        ("cpus", "9" * 9999, "annotation org.ocihook/cpus: count '999"),
+        ("cpus", "2-x", "org.ocihook/cpus: cpulist '2-x': expected a number at position 3"),
+        ("cpus", "0-1024", "cpulist '0-1024': CPU numbers are below 1024 at position 3"),
+        ("lend", "1", "annotation org.ocihook/lend: '1' is neither true nor false"),
+        ("borrow", "", "annotation org.ocihook/borrow: '' is neither true nor false"),
         (
             "wieght",
             "5",
             "annotation 'org.ocihook/wieght': unknown "
-            "(known are org.ocihook/cell, org.ocihook/weight, org.ocihook/required)",
+            "(known are org.ocihook/cell, org.ocihook/weight, org.ocihook/cpus, "
+            "org.ocihook/lend, org.ocihook/borrow, org.ocihook/required)",
         ),
     ],
 )

@@ -19,8 +19,8 @@ OF_THE_INTERPRETER = {
     "_abc", "abc",  # of os; loaded at start before 3.14
 }  # fmt: skip
 OF_OURS = {
-    "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.paths",
-    "ocihook.record",
+    "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.limits",
+    "ocihook.mark", "ocihook.paths", "ocihook.record", "ocihook.release",
     "ocihook.hook", "ocihook.hook.annotations", "ocihook.hook.bundle", "ocihook.hook.cgroup",
     "ocihook.hook.fields", "ocihook.hook.json", "ocihook.hook.main", "ocihook.hook.process",
     "ocihook.hook.request", "ocihook.hook.stages", "ocihook.hook.state",
@@ -30,6 +30,10 @@ OF_BPF = {
     "_cffi_backend",
     # What the extension makes of itself in sys.modules (cffi, API mode).
     "_syscalls", "ocihook._bpf._syscalls.lib", "_syscalls.lib",
+}  # fmt: skip
+# For containers that wish CPUs of their own.
+OF_OWN_CPUS = {
+    "ocihook.grant", "ocihook.own_cpus", "ocihook.topology", "ocihook._bpf.pinned_cells",
 }  # fmt: skip
 ALLOWED = OF_THE_INTERPRETER | OF_OURS | OF_BPF
 
@@ -57,26 +61,41 @@ cgroup.find = lambda pid: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
 """
 
 
+FAKE_TABLES = (
+    FAKES
+    + """
+from ocihook._bpf import pinned_cells
+pinned_cells._element = lambda name, index, size_bytes: bytearray(size_bytes)
+"""
+)
+
+
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart", "poststop"])
+@pytest.mark.parametrize("own", [False, True], ids=["", "own CPUs"])
 def test_a_good_run_imports_what_is_on_the_list(
-    stage: str, make_state: Callable[..., dict[str, Any]], bundle: Path
+    stage: str, own: bool, make_state: Callable[..., dict[str, Any]], bundle: Path
 ) -> None:
     (bundle / "config.json").write_text(
         json.dumps({"linux": {"resources": {"cpu": {"shares": 0, "cpus": "0"}}}})
     )
     program = PROGRAM.format(
-        directories=list(map(str, launcher.module_directories())), stage=stage, fakes=FAKES
+        directories=list(map(str, launcher.module_directories())),
+        stage=stage,
+        fakes=FAKE_TABLES if own else FAKES,
     )
+    annotations = {"org.ocihook/cell": "web"} | ({"org.ocihook/cpus": "1"} if own else {})
     done = subprocess.run(
         [launcher.find_interpreter(), "-IS", "-c", program],
-        input=json.dumps(make_state(annotations={"org.ocihook/cell": "web"})).encode(),
+        input=json.dumps(make_state(annotations=annotations)).encode(),
         capture_output=True, check=True, env={"PATH": os.defpath}, timeout=30,
     )  # fmt: skip
     assert done.stderr == b""
     status, *modules = done.stdout.decode().split()
     assert status == "0"
-    assert set(modules) <= ALLOWED
+    assert set(modules) <= (ALLOWED | OF_OWN_CPUS if own else ALLOWED)
     needed = {"ocihook.hook.stages", "ocihook._bpf.pinned"}
+    if own and stage != "poststop":
+        needed |= OF_OWN_CPUS
     assert needed <= set(modules)
 
 
@@ -94,4 +113,9 @@ def test_poststop_does_not_load_what_only_others_need(
         timeout=30,
     )  # fmt: skip
     modules = set(done.stdout.decode().split())
-    assert not modules & {"ocihook.hook.bundle", "ocihook.hook.cgroup", "ocihook.hook.request"}
+    assert not modules & {
+        "ocihook.hook.bundle",
+        "ocihook.hook.cgroup",
+        "ocihook.hook.request",
+        "ocihook.cell",
+    }

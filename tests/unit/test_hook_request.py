@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ocihook.cell import CellSpec, bundle_hash
+from ocihook.cell import CellSpec
 from ocihook.hook import annotations, bundle, request
 from ocihook.hook.cgroup import Cgroup
 from ocihook.hook.state import ContainerState
+from ocihook.release import bundle_hash
 
 Make = Callable[..., CellSpec]
 ID = "0123456789abcdef0123"
@@ -53,7 +54,42 @@ def test_defaults(make: Make) -> None:
 
 
 def test_name(make: Make) -> None:
-    assert make(wishes={"cell": "web"}).name == "web"
+    named = make(wishes={"cell": "web"})
+    assert (named.name, named.shared) == ("web", True)
+    assert not make().shared
+
+
+def test_wishes(make: Make) -> None:
+    wishing = make(wishes={"cpus": "2", "lend": "false", "borrow": "false"})
+    assert (wishing.own_count, wishing.own_list) == (2, 0)
+    assert (wishing.lend, wishing.borrow) == (False, False)
+    assert make(wishes={"cpus": "2-3"}).own_list == 0b1100
+    assert make(wishes={"weight": "300"}).fixed_weight
+    assert not make({"cpu.weight": "300"}).fixed_weight
+
+
+@pytest.mark.parametrize(
+    ("files", "cpu", "quota_ms"),
+    [
+        ({"cpu.max": "50000 100000"}, {"quota": 70000}, (50, 100, 0)),
+        ({"cpu.max": "50000 100000", "cpu.max.burst": "20000"}, {}, (50, 100, 20)),
+        # The engine has lifted it since.
+        ({"cpu.max": "max 100000", "cpu.max.burst": "0"}, {"quota": 70000}, (0, 0, 0)),
+        # The cpu controller is off.
+        ({}, {"quota": 70000, "period": 50000, "burst": 10000}, (70, 50, 10)),
+        ({}, {"quota": 70000}, (70, 100, 0)),
+        ({}, {"quota": -1, "period": 50000}, (0, 0, 0)),
+        ({}, {"period": 50000}, (0, 0, 0)),
+        ({"cpu.max": "what?"}, {"quota": 70000}, (70, 100, 0)),
+    ],
+)
+def test_quota(
+    make: Make, files: dict[str, str], cpu: dict[str, object], quota_ms: tuple[int, int, int]
+) -> None:
+    spec = make(files, cpu)
+    found = (spec.quota_ns, spec.period_ns, spec.burst_ns)
+    assert found == tuple(part * 1_000_000 for part in quota_ms)
+    assert not spec.fixed_quota
 
 
 @pytest.mark.parametrize(

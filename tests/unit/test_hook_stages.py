@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 import ocihook._bpf
-from ocihook import cell
-from ocihook.abi import CellRelease, CellRequest
+from ocihook import grant, mark
+from ocihook.abi import CELL_FIELD_OWN, CellRelease, CellRequest
+from ocihook.cell import CellSpec
 from ocihook.errors import (
     AnnotationError,
     BundleError,
     CellTableFull,
     OcihookError,
+    OwnCpusTaken,
     ProcessGone,
     SchedulerUnavailable,
     StateError,
@@ -89,8 +91,61 @@ def test_enrols(
     (request,) = scheduler.registered
     assert (request.cgid, request.container, request.name) == (77, b"c1", b"web")
     assert request.weight == 300
-    (mark,) = marks
-    assert cell.from_mark(mark).request(77).pack() == request.pack()
+    (text,) = marks
+    assert mark.read(text).request(77).pack() == request.pack()
+
+
+@pytest.fixture
+def grants(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What is granted (`own`), what is said of it (`missing`), and whom it was asked for."""
+    told: dict[str, Any] = {"own": 0b1100, "missing": "", "asked": []}
+
+    def fake(spec: CellSpec, cgid: int, slot: int) -> str:
+        told["asked"].append((spec.own_count, cgid, slot))
+        spec.own = told["own"]
+        return str(told["missing"])
+
+    monkeypatch.setattr(grant, "grant", fake)
+    return told
+
+
+CPUS = {"org.ocihook/cpus": "2"}
+
+
+@pytest.mark.parametrize("stage", [stages.create_runtime, stages.poststart])
+def test_own_cpus(
+    stage: Callable[[ContainerState], None],
+    make: Make,
+    scheduler: Scheduler,
+    marks: list[bytes],
+    grants: dict[str, Any],
+) -> None:
+    """Registered without them, then granted; the mark has what was granted."""
+    stage(make(annotations=CPUS))
+    (request,) = scheduler.registered
+    assert not request.fields & CELL_FIELD_OWN
+    assert grants["asked"] == [(2, 77, 1)]
+    wished, granted = map(mark.read, marks)
+    assert (wished.own_count, wished.own) == (2, 0)
+    assert (granted.own_count, granted.own) == (2, 0b1100)
+
+
+def test_too_few_own_cpus_are_an_error_that_leaves_the_cell(
+    make: Make, scheduler: Scheduler, marks: list[bytes], grants: dict[str, Any]
+) -> None:
+    grants.update(own=0b1000, missing="own CPUs: 2 wished, 1 free and allowed")
+    with pytest.raises(OwnCpusTaken, match="2 wished, 1 free and allowed"):
+        stages.create_runtime(make(annotations=CPUS))
+    assert len(scheduler.registered) == 1
+    assert mark.read(marks[-1]).own == 0b1000
+
+
+def test_nobody_asks_for_cpus_that_are_not_wished(
+    make: Make, scheduler: Scheduler, marks: list[bytes], grants: dict[str, Any]
+) -> None:
+    stages.create_runtime(make())
+    assert grants["asked"] == []
+    assert scheduler.registered[0].fields & CELL_FIELD_OWN
 
 
 def test_wishes_of_config_json_count_those_of_the_state_more(

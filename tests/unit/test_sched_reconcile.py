@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ocihook import mark
 from ocihook.abi import CellRequest
 from ocihook.cell import CellSpec
 from ocihook.errors import CellTableFull, OcihookError
@@ -15,6 +16,9 @@ from ocihook.sched.reconcile import marked_cgroups, restore_cells
 
 WEB = CellSpec(container="c1", bundle_hash=5, name="web", weight=300, allowed=0b11)
 DB = CellSpec(container="c2", bundle_hash=6, name="db", exec_allowed=0b1)
+
+PINNED = CellSpec(container="c3", bundle_hash=7, name="pin", own_count=2, own=0b1100)
+SHORT = CellSpec(container="c4", bundle_hash=8, name="few", own_count=2, own=0b1)
 
 Marks = dict[str, bytes | int]
 
@@ -77,8 +81,8 @@ def test_marks_that_may_not_be_read(tree: Path, marks: Marks) -> None:
 
 
 def test_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> None:
-    marks[str(tree / "a")] = WEB.mark()
-    marks[str(tree / "a" / "b")] = DB.mark()
+    marks[str(tree / "a")] = mark.write(WEB)
+    marks[str(tree / "a" / "b")] = mark.write(DB)
     assert restore_cells(str(tree)) == (2, [])
     wanted = [
         WEB.request((tree / "a").stat().st_ino),
@@ -96,7 +100,7 @@ def test_broken_mark_is_named_and_the_others_restored(
     tree: Path, marks: Marks, registered: list[CellRequest]
 ) -> None:
     marks[str(tree / "a")] = b"[]"
-    marks[str(tree / "a" / "b")] = DB.mark()
+    marks[str(tree / "a" / "b")] = mark.write(DB)
     restored, failures = restore_cells(str(tree))
     assert (restored, failures) == (1, [f"{tree}/a: cell mark: not a JSON object"])
     assert [request.container for request in registered] == [b"c2"]
@@ -111,8 +115,8 @@ def test_refused_registration_is_named(
         raise failure
 
     monkeypatch.setattr(reconcile, "register", refuse)
-    marks[str(tree / "a")] = WEB.mark()
-    marks[str(tree / "d")] = DB.mark()
+    marks[str(tree / "a")] = mark.write(WEB)
+    marks[str(tree / "d")] = mark.write(DB)
     restored, failures = restore_cells(str(tree))
     assert restored == 0
     assert sorted(failures) == [
@@ -127,7 +131,62 @@ def test_cgroup_that_ends_after_its_mark_was_read(
     registered: list[CellRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = [(str(tree / "ended"), WEB.mark()), (str(tree / "d"), DB.mark())]
+    found = [(str(tree / "ended"), mark.write(WEB)), (str(tree / "d"), mark.write(DB))]
     monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(found))
     assert restore_cells(str(tree)) == (1, [])
     assert [request.container for request in registered] == [b"c2"]
+
+
+@pytest.fixture
+def granted(monkeypatch: pytest.MonkeyPatch, marks: Marks) -> list[tuple[bytes, int, int]]:
+    """Whom own CPUs were asked for: a mark, cgroup and slot. Everybody gets 0 and 1."""
+    asked: list[tuple[bytes, int, int]] = []
+
+    def grant(spec: CellSpec, cgid: int, slot: int) -> str:
+        asked.append((mark.write(spec), cgid, slot))
+        if spec.own == 0b1100:
+            return ""
+        spec.own = 0b11
+        return "" if spec.container != "c4" else "own CPUs: too few"
+
+    def setxattr(path: str, attribute: str, value: bytes) -> None:
+        assert attribute == "trusted.ocihook.cell"
+        marks[path] = value
+
+    monkeypatch.setattr(reconcile, "grant", grant)
+    monkeypatch.setattr(os, "setxattr", setxattr)
+    return asked
+
+
+def test_own_cpus_come_last_and_first_to_who_can_have_the_same(
+    tree: Path,
+    marks: Marks,
+    registered: list[CellRequest],
+    granted: list[tuple[bytes, int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [(tree / "a", SHORT), (tree / "a" / "b", PINNED), (tree / "d", DB)]
+    texts = [(str(path), mark.write(spec)) for path, spec in found]
+    monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(texts))
+    assert restore_cells(str(tree)) == (3, [f"{tree}/a: own CPUs: too few"])
+    assert [request.container for request in registered] == [b"c4", b"c3", b"c2"]
+    assert granted == [
+        (mark.write(PINNED), (tree / "a" / "b").stat().st_ino, 2),
+        (mark.write(SHORT), (tree / "a").stat().st_ino, 1),
+    ]
+    # What was chosen anew is marked, what is the same is not written again.
+    assert set(marks) == {str(tree / "a")}
+    text = marks[str(tree / "a")]
+    assert isinstance(text, bytes)
+    assert mark.read(text).own == 0b11
+
+
+def test_own_cpus_that_cannot_be_asked_for(
+    tree: Path, marks: Marks, registered: list[CellRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grant(_spec: CellSpec, _cgid: int, _slot: int) -> str:
+        raise CellTableFull("so it is")
+
+    monkeypatch.setattr(reconcile, "grant", grant)
+    marks[str(tree / "a")] = mark.write(PINNED)
+    assert restore_cells(str(tree)) == (1, [f"{tree}/a: so it is"])

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Give a registered cell the CPUs of its own that it wishes. On the hook's path where it does.
+
+Several hooks choose at the same time from the same table, without a lock. The scheduler claims CPU
+by CPU and refuses the whole request where one is another's by then; so whoever lost looks again.
+"""
+
+from ocihook import cpulist, own_cpus, topology
+from ocihook._bpf import pinned, pinned_cells
+from ocihook.abi import CELL_FIELD_OWN, CellRequest
+from ocihook.cell import CellSpec
+from ocihook.errors import OwnCpusTaken
+
+ATTEMPTS = 8
+"""How often CPUs are chosen anew that another registration took meanwhile."""
+
+
+def grant(spec: CellSpec, cgid: int, slot: int) -> str:
+    """Give the cell of the cgroup `cgid`, which is in `slot`, what there is of its wish.
+
+    Sets ``spec.own``; what stood there before is preferred. Cells that share a name keep what they
+    have, too, where it is what the wish asks for.
+
+    Returns:
+        what is missing, in a sentence; nothing where the wish is fulfilled.
+
+    Raises:
+        CgroupError: the cgroup or its cell is gone.
+        OcihookError: whatever else the scheduler says.
+    """
+    request = spec.request(cgid)
+    request.fields = CELL_FIELD_OWN
+    try:
+        claim(request, spec, slot, whole=False)
+    except OwnCpusTaken as error:
+        return str(error)
+    return shortage(spec)
+
+
+def claim(request: CellRequest, spec: CellSpec, slot: int, *, whole: bool) -> None:
+    """Send the update `request` with CPUs for the wish of `spec`, and note them in it.
+
+    With `whole` nothing is changed where a CPU is missing.
+
+    Raises:
+        OwnCpusTaken: with `whole`, CPUs are missing; else, others were faster each time.
+    """
+    machine = topology.read()
+    before = spec.own
+    for attempt in range(ATTEMPTS):
+        current = cpulist.from_words(pinned_cells.cell_in_charge(slot)[1].own)
+        taken = pinned_cells.owned_cpus() & ~current
+        spec.own = own_cpus.choose(
+            spec.own_count, spec.own_list, machine, taken, spec.allowed, current or before
+        )
+        if whole and (missing := shortage(spec)):
+            spec.own = before
+            raise OwnCpusTaken(missing, "see: ocihook cells")
+        request.own = cpulist.to_words(spec.own)
+        try:
+            pinned.update(request)
+            return
+        except OwnCpusTaken:
+            if attempt == ATTEMPTS - 1:
+                spec.own = current
+                raise
+
+
+def shortage(spec: CellSpec) -> str:
+    """Say what a cell wished and was not granted; nothing where nothing is missing."""
+    if spec.own_list:
+        missing = spec.own_list & ~spec.own
+        if not missing:
+            return ""
+        return (
+            f"own CPUs {cpulist.format(missing)}: taken, offline, not allowed, or the host's last"
+        )
+    missing_count = spec.own_count - spec.own.bit_count()
+    if missing_count <= 0:
+        return ""
+    return f"own CPUs: {spec.own_count} wished, {spec.own.bit_count()} free and allowed"

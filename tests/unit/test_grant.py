@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Granting own CPUs, by a scheduler of our own that claims as the real one does."""
+
+import pytest
+
+from ocihook import cpulist, grant, topology
+from ocihook._bpf import pinned, pinned_cells
+from ocihook.abi import CELL_FIELD_OWN, Cell, CellRequest
+from ocihook.cell import CellSpec
+from ocihook.errors import CgroupError, OwnCpusTaken
+from ocihook.topology import Topology
+
+FOUR = Topology(0b1111, (1, 2, 4, 8), (0b1111,), (0b1111,))
+
+
+class Scheduler:
+    """One cell, in slot 3, with `own` CPUs; `others` have theirs, as `owned` tells.
+
+    `surprises` are taken by others one by one, each before the next update.
+    """
+
+    def __init__(self) -> None:
+        self.own = 0
+        self.others = 0
+        self.surprises: list[int] = []
+        self.updates: list[CellRequest] = []
+
+    def read(self, slot: int) -> tuple[int, Cell]:
+        assert slot == 3
+        return slot, Cell(own=cpulist.to_words(self.own))
+
+    def owned(self) -> int:
+        return self.own | self.others
+
+    def update(self, request: CellRequest) -> tuple[int, int]:
+        self.updates.append(request)
+        if self.surprises:
+            self.others |= self.surprises.pop(0)
+        wanted = cpulist.from_words(request.own)
+        if wanted & self.others:
+            raise OwnCpusTaken("update of cgroup 77: CPUs wished as its own are taken")
+        self.own = wanted
+        return 3, 1
+
+
+@pytest.fixture
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> Scheduler:
+    fake = Scheduler()
+    monkeypatch.setattr(topology, "read", lambda: FOUR)
+    monkeypatch.setattr(pinned_cells, "cell_in_charge", fake.read)
+    monkeypatch.setattr(pinned_cells, "owned_cpus", fake.owned)
+    monkeypatch.setattr(pinned, "update", fake.update)
+    return fake
+
+
+def spec(**wishes: int) -> CellSpec:
+    return CellSpec(container="c1", bundle_hash=5, name="web", **wishes)  # type: ignore[arg-type]
+
+
+def test_a_count(scheduler: Scheduler) -> None:
+    wanted = spec(own_count=2)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert wanted.own == scheduler.own == 0b1100
+    (update,) = scheduler.updates
+    assert (update.cgid, update.fields) == (77, CELL_FIELD_OWN)
+
+
+def test_a_list(scheduler: Scheduler) -> None:
+    wanted = spec(own_list=0b0110)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert scheduler.own == 0b0110
+
+
+def test_the_cell_keeps_what_it_has(scheduler: Scheduler) -> None:
+    """At poststart, or where another container of a shared cell has wished the same."""
+    scheduler.own, scheduler.others = 0b0011, 0b1000
+    wanted = spec(own_count=2)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert scheduler.own == 0b0011
+
+
+def test_what_the_mark_says_comes_before_anything_else(scheduler: Scheduler) -> None:
+    wanted = spec(own_count=2, own=0b0011)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert scheduler.own == 0b0011
+
+
+def test_what_the_mark_says_is_another_s_now(scheduler: Scheduler) -> None:
+    scheduler.others = 0b0001
+    wanted = spec(own_count=2, own=0b0011)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert wanted.own == scheduler.own == 0b1100
+
+
+def test_too_few(scheduler: Scheduler) -> None:
+    scheduler.others = 0b1000
+    wanted = spec(own_count=3)
+    assert grant.grant(wanted, 77, 3) == "own CPUs: 3 wished, 2 free and allowed"
+    assert wanted.own == scheduler.own == 0b0110
+
+
+def test_some_of_a_list(scheduler: Scheduler) -> None:
+    scheduler.others = 0b1000
+    wanted = spec(own_list=0b11_1100)
+    assert grant.grant(wanted, 77, 3) == (
+        "own CPUs 3-5: taken, offline, not allowed, or the host's last"
+    )
+    assert wanted.own == scheduler.own == 0b0100
+
+
+def test_the_cpuset_bounds_it(scheduler: Scheduler) -> None:
+    wanted = spec(own_count=2, allowed=0b0010)
+    assert grant.grant(wanted, 77, 3) == "own CPUs: 2 wished, 1 free and allowed"
+    assert scheduler.own == 0b0010
+
+
+def test_who_lost_chooses_again(scheduler: Scheduler) -> None:
+    scheduler.surprises = [0b1000, 0b0100]
+    wanted = spec(own_count=1)
+    assert grant.grant(wanted, 77, 3) == ""
+    assert wanted.own == scheduler.own == 0b0010
+    assert len(scheduler.updates) == 3
+
+
+def test_who_loses_every_time_keeps_what_it_has(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refuse(request: CellRequest) -> tuple[int, int]:
+        calls.append(request)
+        raise OwnCpusTaken("taken", "hint")
+
+    monkeypatch.setattr(pinned, "update", refuse)
+    scheduler.own = 0b0100
+    wanted = spec(own_count=2)
+    assert grant.grant(wanted, 77, 3) == "taken (hint)"
+    assert len(calls) == grant.ATTEMPTS
+    assert wanted.own == 0b0100
+
+
+def test_all_or_nothing(scheduler: Scheduler) -> None:
+    scheduler.own, scheduler.others = 0b0100, 0b1000
+    wanted = spec(own_count=3, own=0b0100)
+    with pytest.raises(OwnCpusTaken, match=r"3 wished, 2 free and allowed \(see: ocihook cells\)"):
+        grant.claim(wanted.request(77), wanted, 3, whole=True)
+    assert scheduler.updates == []
+    assert wanted.own == 0b0100
+
+
+def test_other_failures_are_not_tried_again(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refuse(request: CellRequest) -> tuple[int, int]:
+        calls.append(request)
+        raise CgroupError("gone")
+
+    monkeypatch.setattr(pinned, "update", refuse)
+    with pytest.raises(CgroupError):
+        grant.grant(spec(own_count=1), 77, 3)
+    assert len(calls) == 1
