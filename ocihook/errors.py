@@ -11,7 +11,6 @@
     │   └── AnnotationError                            an org.ocihook/ annotation
     ├── CgroupError                 66 EX_NOINPUT      the container's cgroup cannot be had
     │   └── ProcessGone                                the container's process has ended
-    ├── CellNotFound                66 EX_NOINPUT      no cell, or more than one, is called so
     ├── SchedulerUnavailable        69 EX_UNAVAILABLE  no scheduler of ours runs, or none can
     ├── CellTableFull               75 EX_TEMPFAIL     every slot is taken
     ├── OwnCpusTaken                75 EX_TEMPFAIL     CPUs wished as a cell's own are not free
@@ -73,12 +72,6 @@ class CgroupError(OcihookError):
 
 class ProcessGone(CgroupError):
     """Raised when the container's process has ended; normal after a short-lived container."""
-
-
-class CellNotFound(OcihookError):
-    """Raised when what somebody calls a cell is none, or several; see ``ocihook cells``."""
-
-    exit_code = os.EX_NOINPUT
 
 
 class SchedulerUnavailable(OcihookError):

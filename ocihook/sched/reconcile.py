@@ -17,7 +17,7 @@ from ocihook.grant import grant, shortage
 from ocihook.paths import CELL_MARK, CGROUPFS
 
 Wishing = tuple[str, CellSpec, int, int]
-"""A cell that is to have own CPUs: its cgroup's directory, what it is, the cgroup's id, its slot."""
+"""A cell that is to have own CPUs: its cgroup's directory, what is wanted, cgroup id, slot."""
 
 
 def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[tuple[str, bytes]]:

@@ -44,7 +44,7 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
 
 EXIT_CODES = {
     "OcihookError": 70, "InputError": 65, "StateError": 65, "BundleError": 65, "CpulistError": 65,
-    "AnnotationError": 65, "CgroupError": 66, "ProcessGone": 66, "CellNotFound": 66,
+    "AnnotationError": 65, "CgroupError": 66, "ProcessGone": 66,
     "SchedulerUnavailable": 69, "CellTableFull": 75, "OwnCpusTaken": 75, "DeadlineExceeded": 75,
     "AbiMismatch": 76, "InstallError": 73,
 }  # fmt: skip
@@ -122,7 +122,9 @@ def test_help_names_every_command(run: Run) -> None:
     below = plain(run("scheduler", "--help").stdout)
     for command in ("start", "stop", "status"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
-    assert re.search(r"^\W+list ", plain(run("cells", "--help").stdout), re.MULTILINE)
+    below = plain(run("cells", "--help").stdout)
+    for command in ("list", "show", "set"):
+        assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

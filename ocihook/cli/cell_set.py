@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ocihook cells set``: change a live cell."""
+
+import typer
+
+from ocihook import cpulist
+from ocihook.cell import CellSpec
+from ocihook.cli import output
+from ocihook.limits import NS_PER_US
+from ocihook.sched.cell_set import change_cell
+from ocihook.sched.change import Change, parse_cpus, parse_quota
+
+
+def set_cell(
+    which: str = typer.Argument(help="A cell's number or name, or the beginning of a container id"),
+    weight: int | None = typer.Option(None, help="In the scale of cpu.weight, 1 to 10000."),
+    cpus: str | None = typer.Option(
+        None, metavar="N|LIST|none", help="Own CPUs: how many, or which (one is written 4-4)."
+    ),
+    quota: str | None = typer.Option(
+        None, metavar="N%|QUOTA/PERIOD|max", help="In percent of a CPU, or microseconds."
+    ),
+    burst: int | None = typer.Option(None, help="Microseconds, up to the quota."),
+    lend: bool | None = typer.Option(
+        None, "--lend/--no-lend", help="Whether others may use its own CPUs while they are idle."
+    ),
+    borrow: bool | None = typer.Option(
+        None, "--borrow/--no-borrow", help="Whether it uses idle CPUs that are others' own."
+    ),
+) -> None:
+    """Change a live cell, at once and for the next start of the scheduler.
+
+    A weight or quota that is set here stays, whatever is written to the cgroup's files later.
+    """
+    change = Change(
+        weight=weight,
+        cpus=None if cpus is None else parse_cpus(cpus),
+        quota_us=None if quota is None else parse_quota(quota),
+        burst_us=burst,
+        lend=lend,
+        borrow=borrow,
+    )
+    if change == Change():
+        raise typer.BadParameter("nothing to change; see: ocihook cells set --help")
+    outcome = change_cell(which, change)
+    for warning in outcome.warnings:
+        output.complain(warning)
+    output.say(f"cell {outcome.slot}: {_describe(outcome.spec, change)}")
+
+
+def _describe(spec: CellSpec, change: Change) -> str:
+    parts = []
+    if change.weight is not None:
+        parts.append(f"weight {spec.weight}")
+    if change.cpus is not None:
+        parts.append(f"own CPUs {cpulist.format(spec.own) or 'none'}")
+    if change.quota_us is not None or change.burst_us is not None:
+        parts.append(_quota(spec))
+    if change.lend is not None:
+        parts.append("lends" if spec.lend else "does not lend")
+    if change.borrow is not None:
+        parts.append("borrows" if spec.borrow else "does not borrow")
+    return ", ".join(parts)
+
+
+def _quota(spec: CellSpec) -> str:
+    if not spec.quota_ns:
+        return "no quota"
+    text = f"quota {spec.quota_ns // NS_PER_US} us of {spec.period_ns // NS_PER_US} us"
+    return f"{text}, burst {spec.burst_ns // NS_PER_US} us" if spec.burst_ns else text
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the group ``cells``."""
+    app.command("set")(set_cell)
