@@ -63,7 +63,7 @@ class Failed(Exception):
 def make(actor: Actor, directory: Path) -> Container:
     """Write the bundle of an actor: a task for each CPU that never sleeps."""
     container = f"demo-{actor.name}"
-    annotations = {"org.ocihook/cell": actor.name, "org.ocihook/weight": str(actor.weight)}
+    annotations = {"org.ocihook/weight": str(actor.weight)}
     cpu = {"cpus": actor.cpus} if actor.cpus else {}
     document = config(
         container,

@@ -40,7 +40,10 @@ def cells_of(container: str) -> list[dict[str, Any]]:
     compared with its schema in test_scheduler.py.
     """
     return [
-        cell for cell in list_cells() if cell["container"] == container and cell["state"] == "live"
+        cell
+        for cell in list_cells()
+        if cell["state"] == "live"
+        and container in (cell["container"], *(each["container"] for each in cell["members"]))
     ]
 
 

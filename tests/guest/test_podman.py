@@ -61,9 +61,9 @@ def run(rootfs: Path, runtime: str, *annotations: str) -> str:
 
 
 def test_annotated_container_gets_its_cell(runtime: str, rootfs: Path) -> None:
-    container = run(rootfs, runtime, "org.ocihook/cell=web", "org.ocihook/weight=250")
+    container = run(rootfs, runtime, "org.ocihook/weight=250")
     (cell,) = cells_of(container)
-    assert (cell["name"], cell["weight"]) == ("web", 250)
+    assert (cell["name"], cell["weight"]) == (container[:12], 250)
     assert cell["cgroup"].endswith(f"libpod-{container}")
     podman("rm", "--force", "--time=0", container, runtime=runtime)
     assert cells_of(container) == []
