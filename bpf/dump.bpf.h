@@ -12,6 +12,7 @@
 #define OCIHOOK_DUMP_BPF_H
 
 #include "maps.bpf.h"
+#include "queue.bpf.h"
 
 enum {
 	/* A dump for the log has 32 KiB for everything, tasks included. */
@@ -55,8 +56,7 @@ static __noinline int dump_cell(u32 slot)
 	dump_line("cell %u generation %u %s: %s", slot, c->generation,
 		  (u64)state_name(c->state), (u64)c->name);
 	dump_line("  weight=%u vtime=%lld runnable=%lld queued=%d", c->weight,
-		  (s64)c->vtime - clock, c->nr_runnable,
-		  scx_bpf_dsq_nr_queued(CELL_DSQ(slot)));
+		  (s64)c->vtime - clock, c->nr_runnable, nr_waiting(slot));
 	if (c->quota_ns)
 		dump_line("  quota=%llu period=%llu budget=%lld throttled=%lld",
 			  c->quota_ns, c->period_ns, c->budget_ns,

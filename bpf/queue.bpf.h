@@ -70,6 +70,17 @@ static __always_inline bool cell_waits_here(u32 slot)
 	return waits;
 }
 
+/* How many tasks wait in the cell's queues. */
+static __always_inline s32 nr_waiting(u32 slot)
+{
+	s32 count = 0;
+	int llc;
+
+	bpf_for(llc, 0, config.nr_llcs <= 1 ? 1 : nr_llcs())
+		count += scx_bpf_dsq_nr_queued(CELL_DSQ(slot, llc));
+	return count;
+}
+
 /* The earliest vtime in the queue that `cpu` would take from first. */
 static __always_inline bool cell_head_vtime(u32 slot, s32 cpu, u64 *vtime)
 {
