@@ -46,3 +46,8 @@ def malformed_kfunc() -> str | None:
     if found == -2:
         raise NoKernelBtf
     return KFUNCS[found] if found >= 0 else None
+
+
+def kernel_has_op(name: str) -> bool:
+    """Tell whether this kernel calls that op: whether ``struct sched_ext_ops`` has the member."""
+    return bool(lib.kernel_has_member(b"sched_ext_ops", name.encode()) == 1)

@@ -57,6 +57,7 @@ int bpf_link__destroy(struct bpf_link *link);
 void log_start(void);
 const char *log_text(void);
 int kfunc_has_aux(const char **names, int count);
+int kernel_has_member(const char *type, const char *member);
 int drop_unknown_ops(struct bpf_object *object, const char *map, const char *type);
 """)
 
@@ -149,6 +150,17 @@ static int has_member(const struct btf *btf, const struct btf_type *type, const 
 		if (!strcmp(btf__name_by_offset(btf, member[i].name_off), name))
 			return 1;
 	return 0;
+}
+
+/* Whether a struct of the running kernel has a member; negative where there is no such struct. */
+static int kernel_has_member(const char *type, const char *member)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
+	int has = id < 0 ? -1 : has_member(btf, btf__type_by_id(btf, id), member);
+
+	btf__free(btf);
+	return has;
 }
 
 /*
