@@ -108,6 +108,30 @@ def test_poststop_never_fails(run_hook: Run, make_state: State) -> None:
     assert len(run.lines) == 1
 
 
+OWNED = """
+from ocihook._bpf import pinned, pinned_cells
+from ocihook.abi import Cell
+pinned.register = pinned.update = lambda request: (3, 1)
+pinned_cells.cell_in_charge = lambda slot: (slot, Cell())
+pinned_cells.owned_cpus = lambda: (1 << 1024) - 1
+"""
+"""A scheduler in which every CPU is somebody's own."""
+
+
+def test_too_few_own_cpus(run_hook: Run, make_state: State) -> None:
+    """The container starts with what there is, and a line says what is missing; or it does not."""
+    wish = {"org.ocihook/cpus": "2"}
+    run = run_hook("createRuntime", make_state(annotations=wish), prelude=FOUND + OWNED)
+    assert run.status == 0
+    assert run.lines == [
+        "ocihook: createRuntime: container c1: own CPUs: 2 wished, 0 free and allowed "
+        "(see: ocihook cells)"
+    ]
+    required = make_state(annotations=wish | REQUIRED)
+    refused = run_hook("createRuntime", required, prelude=FOUND + OWNED)
+    assert (refused.status, refused.lines) == (os.EX_TEMPFAIL, run.lines)
+
+
 @pytest.mark.parametrize(
     "wishes", [{"org.ocihook/cel": "web"}, {"org.ocihook/weight": "0"}, {"org.ocihook/cell": "\n"}]
 )
