@@ -5,6 +5,7 @@ On the hook's path: ``math`` is imported only where a cgroup has no ``cpu.weight
 """
 
 from ocihook.abi import (
+    OCIHOOK_CPU_WORDS,
     OCIHOOK_PERIOD_MAX_US,
     OCIHOOK_PERIOD_MIN_US,
     OCIHOOK_QUOTA_MIN_US,
@@ -18,8 +19,8 @@ NS_PER_US = 1000
 PERIOD_DEFAULT_US = 100000
 """Of ``cpu.max`` and of OCI's ``linux.resources.cpu.period``."""
 
-QUOTA_MAX_US = (1 << 44) - 1
-"""The most that ``cpu.max`` accepts (kernel/sched/core.c, MAX_BW)."""
+QUOTA_MAX_PERIODS = OCIHOOK_CPU_WORDS * 64
+"""The largest quota in periods: what all the CPUs that the ABI can name could use up."""
 
 NO_QUOTA = (0, 0, 0)
 """No limit."""
@@ -56,13 +57,14 @@ def quota_from_us(quota_us: int, period_us: int = 0, burst_us: int = 0) -> tuple
     A quota of 0 or less is none; a period of 0 is the default. What ``cpu.max``
     would refuse is brought to the nearest value that it takes, burst included,
     which may not exceed the quota (kernel/sched/core.c, tg_set_cfs_bandwidth).
+    ``cpu.max`` takes more than ``QUOTA_MAX_PERIODS``, which then means the same.
     """
     if quota_us <= 0:
         return NO_QUOTA
-    quota_us = max(OCIHOOK_QUOTA_MIN_US, min(quota_us, QUOTA_MAX_US))
     period_us = period_us or PERIOD_DEFAULT_US
     period_us = max(OCIHOOK_PERIOD_MIN_US, min(period_us, OCIHOOK_PERIOD_MAX_US))
-    burst_us = max(0, min(burst_us, quota_us, QUOTA_MAX_US - quota_us))
+    quota_us = max(OCIHOOK_QUOTA_MIN_US, min(quota_us, QUOTA_MAX_PERIODS * period_us))
+    burst_us = max(0, min(burst_us, quota_us))
     return quota_us * NS_PER_US, period_us * NS_PER_US, burst_us * NS_PER_US
 
 

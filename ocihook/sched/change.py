@@ -12,7 +12,7 @@ from ocihook.abi import (
     OCIHOOK_WEIGHT_MIN,
 )
 from ocihook.errors import InputError
-from ocihook.limits import NS_PER_US, PERIOD_DEFAULT_US, QUOTA_MAX_US
+from ocihook.limits import NS_PER_US, PERIOD_DEFAULT_US, QUOTA_MAX_PERIODS
 
 QUOTA_HINT = "write 50%, 50000/100000 (microseconds of each period), or max"
 
@@ -89,8 +89,9 @@ def parse_quota(text: str) -> tuple[int, int]:
     else:
         quota, _, period = text.partition("/")
         quota_us, period_us = _number(quota, text), _number(period, text)
-    _check(f"quota {text!a}: quota", quota_us, OCIHOOK_QUOTA_MIN_US, QUOTA_MAX_US)
     _check(f"quota {text!a}: period", period_us, OCIHOOK_PERIOD_MIN_US, OCIHOOK_PERIOD_MAX_US)
+    highest_us = QUOTA_MAX_PERIODS * period_us
+    _check(f"quota {text!a}: quota", quota_us, OCIHOOK_QUOTA_MIN_US, highest_us)
     return quota_us, period_us
 
 
