@@ -97,7 +97,7 @@ def _wanted(cell: Cell, change: Change, container: str) -> CellSpec:
         period_ns=period_ns,
         burst_ns=burst_ns,
         fixed_quota=names_quota or bool(cell.flags & CELL_FLAG_FIXED_QUOTA),
-        allowed=cpulist.from_words(cell.allowed) if cell.restricted else 0,
+        allowed=cpulist.from_words(cell.allowed),
         own=cpulist.from_words(cell.own) if change.cpus is None else 0,
         own_count=own_count,
         own_list=own_list,
