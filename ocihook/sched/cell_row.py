@@ -34,7 +34,7 @@ def describe(
     """
     exec_cpus = cpulist.from_words(cell.exec_allowed)
     own_cpus = cpulist.from_words(cell.own)
-    allowed = cpulist.from_words(cell.allowed) if cell.restricted else possible
+    allowed = cpulist.from_words(cell.allowed) or possible
     return {
         "cell": slot,
         "name": cell.name.decode(errors="replace"),

@@ -134,7 +134,8 @@ def live(directory: Path, **members: Any) -> Cell:
 
 
 def test_list(table: type[Table], tree: Path) -> None:
-    table.slots[0] = live(tree, name=b"host", weight=20000)
+    # Restricted by own CPUs of others, without a cpuset.
+    table.slots[0] = live(tree, name=b"host", weight=20000, restricted=1)
     table.slots[3] = live(
         tree / "a",
         name=b"web",
