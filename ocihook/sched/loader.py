@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
+from ocihook import topology
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
 from ocihook.sched import probe
+from ocihook.sched.caches import number_caches
 
 HOST_SHARE_PERCENT = 20
 """What cell 0 is owed while every cell is busy."""
@@ -118,7 +120,13 @@ def _remove_stale_pins() -> None:
 
 def _load(host_share: int) -> None:
     image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
-    config = SchedulerConfig(root_cgid=os.stat(CGROUPFS).st_ino, host_share=host_share, nr_llcs=1)
+    nr_llcs, llc_of_cpu = number_caches(topology.read())
+    config = SchedulerConfig(
+        root_cgid=os.stat(CGROUPFS).st_ino,
+        host_share=host_share,
+        nr_llcs=nr_llcs,
+        llc_of_cpu=llc_of_cpu,
+    )
     with SchedulerObject(image) as scheduler:
         scheduler.configure(config)
         scheduler.load()
