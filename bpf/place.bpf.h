@@ -151,11 +151,16 @@ static __always_inline void enqueue_task(struct task_struct *p,
 	if (!c)
 		return;
 	if (is_cpu_kthread(p)) {
+		/* In the local queue alone it waits for the end of a slice. */
+		if (enq_flags & SCX_ENQ_WAKEUP)
+			enq_flags |= SCX_ENQ_PREEMPT;
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, enq_flags);
 		return;
 	}
 	limit_lag(p, c);
 	limit_task_lag(tctx, c);
+	if (preempt_at_once(p, tctx, c, enq_flags))
+		return;
 	if (tctx->narrow)
 		enqueue_narrow(p, tctx, c, enq_flags);
 	else

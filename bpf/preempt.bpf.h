@@ -18,6 +18,8 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "own.bpf.h"
+#include "pick.bpf.h"
+#include "queue.bpf.h"
 #include "stats.bpf.h"
 
 /* More than any lead in virtual time. */
@@ -112,6 +114,58 @@ static __always_inline void find_victim(struct victim *victim,
 			victim->cpu = cpu;
 		}
 	}
+}
+
+/* Whether dispatch would take the task before all that wait for `cpu`. */
+static __always_inline bool is_first(const struct task_ctx *tctx,
+				     const struct cell *c, s32 cpu, u64 now)
+{
+	u64 vtime = READ_ONCE(c->vtime), head;
+	struct pick pick;
+
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0 ||
+	    (head_vtime(CPU_DSQ(cpu), &head) && !time_before(vtime, head)))
+		return false;
+	pick_cell(&pick, cpu, now);
+	if (pick.slot < 0)
+		return true;
+	if (pick.stalled)
+		return false;
+	if (pick.slot != tctx->cell)
+		return !pick.home || time_before(vtime, pick.key);
+	return !cell_head_vtime(tctx->cell, cpu, &head) ||
+	       time_before(tctx->vtime, head);
+}
+
+/*
+ * Put a task that woke up on its CPU in place of what runs there, where its
+ * cell has first claim and dispatch could not come to another choice. By the
+ * queue and a kick it took an interrupt and a dispatch more: 145 us from the
+ * wake-up to the switch instead of 105 (6.18, emulated).
+ */
+static __always_inline bool preempt_at_once(struct task_struct *p,
+					    struct task_ctx *tctx,
+					    struct cell *c, u64 enq_flags)
+{
+	s32 cpu = scx_bpf_task_cpu(p);
+	struct cpu_ctx *there = cpu_at(cpu);
+	u64 now = scx_bpf_now();
+	s64 lead;
+
+	if (!there || !(enq_flags & SCX_ENQ_WAKEUP) ||
+	    !has_first_claim(c, tctx->cell, there) ||
+	    !may_run_on(p, tctx, c, cpu))
+		return false;
+	lead = lead_over(tctx, c, there);
+	/* A restricted cell may have lent another CPU, or find one idle. */
+	if (lead <= PREEMPT_NS ||
+	    (lead != CLAIM_LEAD && READ_ONCE(c->restricted)) ||
+	    !may_spend(c, tctx->cell, now) || !is_first(tctx, c, cpu, now))
+		return false;
+	note_preempt(cpu);
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS,
+			   enq_flags | SCX_ENQ_PREEMPT);
+	return true;
 }
 
 #endif /* OCIHOOK_PREEMPT_BPF_H */

@@ -90,6 +90,10 @@ enum {
 };
 
 #define SCX_DSQ_LOCAL 0x8000000000000002ULL
+/* With a CPU in the lower half: that CPU's local queue. */
+#define SCX_DSQ_LOCAL_ON 0xc000000000000000ULL
+/* enq_flags: what runs on the CPU stops at once; the same from 6.12 to 7.3. */
+#define SCX_ENQ_PREEMPT (1ULL << 32)
 
 enum {
 	SCX_KICK_IDLE = 1,
