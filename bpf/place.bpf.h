@@ -150,11 +150,13 @@ static __always_inline void enqueue_task(struct task_struct *p,
 
 	if (!c)
 		return;
-	if (is_cpu_kthread(p)) {
-		/* In the local queue alone it waits for the end of a slice. */
-		if (enq_flags & SCX_ENQ_WAKEUP)
-			enq_flags |= SCX_ENQ_PREEMPT;
-		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, enq_flags);
+	/*
+	 * By the local queue alone it would wait for the end of a slice. One
+	 * that uses up its own is not short, and waits like others.
+	 */
+	if (is_cpu_kthread(p) && enq_flags & SCX_ENQ_WAKEUP) {
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS,
+				   enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
 	limit_lag(p, c);
