@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     vm.add_argument("--cpus", type=int, default=2, metavar="N", help="(default: %(default)s)")
     vm.add_argument(
+        "--sockets",
+        type=int,
+        default=1,
+        metavar="N",
+        help="sockets that the CPUs are spread over, each with a cache (default: %(default)s)",
+    )
+    vm.add_argument(
         "--memory", type=int, default=2048, metavar="MIB", help="(default: %(default)s)"
     )
     vm.add_argument(
@@ -84,6 +91,7 @@ def _vm(arguments: argparse.Namespace) -> int:
         kernel=arguments.kernel,
         suite=arguments.suite,
         cpus=arguments.cpus,
+        sockets=arguments.sockets,
         memory_mib=arguments.memory,
         timeout_s=arguments.timeout,
         with_dir=arguments.with_dir or Path(__file__).parents[2],

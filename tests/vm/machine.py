@@ -15,6 +15,7 @@ from . import image
 from .errors import GuestTimeout
 from .kernels import Kernel
 from .qemu import Qemu
+from .steady import make_steady
 
 _READ_BYTES = 1 << 16
 _WATCH_S = 1.0
@@ -57,6 +58,7 @@ class Machine(NamedTuple):
     disk: Path
     cpus: int
     memory_mib: int
+    sockets: int = 1
 
     def arguments(self, in_tar: Path, out_tar: Path, console: Path) -> list[str]:
         """Return the command that starts it; the guest writes to its standard output."""
@@ -65,7 +67,8 @@ class Machine(NamedTuple):
             self.qemu.program, *self.qemu.arguments,
             "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
             "-accel", self.accelerator.accel, "-cpu", self.accelerator.cpu,
-            "-smp", str(self.cpus), "-m", str(self.memory_mib),
+            "-smp", f"{self.cpus},sockets={self.sockets}", "-m", str(self.memory_mib),
+            "-name", "guest,debug-threads=on",
             "-serial", f"file:{console}",
             "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=h",
             "-chardev", "stdio,id=h,signal=off",
@@ -98,6 +101,9 @@ class Machine(NamedTuple):
             )
         deadline = time.monotonic() + timeout_s
         try:
+            if self.accelerator is not KVM:
+                # setpriv is gone by now: it became QEMU.
+                make_steady(guest.pid, self.cpus)
             while _pass_on(guest, output, min(deadline, time.monotonic() + _WATCH_S)):
                 if _STUCK in log.read_bytes():
                     return

@@ -28,6 +28,7 @@ class Request(NamedTuple):
     kernel: str = "6.18"
     suite: str = "trixie"
     cpus: int = 2
+    sockets: int = 1
     memory_mib: int = 2048
     timeout_s: float = 1800.0
     with_dir: Path | None = None
@@ -51,7 +52,15 @@ def run(request: Request, output: BinaryIO) -> int:
     disk = image.find(request.suite)
     emulator = qemu.find()
     accelerator = accel.choose(emulator, kernel, disk.disk)
-    machine = Machine(emulator, accelerator, kernel, disk.disk, request.cpus, request.memory_mib)
+    machine = Machine(
+        emulator,
+        accelerator,
+        kernel,
+        disk.disk,
+        request.cpus,
+        request.memory_mib,
+        request.sockets,
+    )
     how = (
         "KVM"
         if accelerator is KVM
