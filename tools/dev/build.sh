@@ -94,9 +94,10 @@ prepare_wheel() {
 
 # prepare_bench: what the benchmark takes into the guest; its probe is static, guests have no compiler.
 prepare_bench() {
-    mkdir -p build/bench
-    cp tools/bench/*.py build/bench/
-    cc -O2 -Wall -static -o build/bench/probe tools/bench/probe.c
+    rm -rf build/with-bench
+    mkdir -p build/with-bench/bench
+    cp tools/bench/*.py build/with-bench/bench/
+    cc -O2 -Wall -static -o build/with-bench/bench/probe tools/bench/probe.c
 }
 
 clean() {
