@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All topics, in the order in which they are measured."""
 
-from . import delay, throughput
+from . import delay, quota, throughput, weights
 
 TOPICS = (
     delay.TOPIC,
+    weights.TOPIC,
+    quota.TOPIC,
     throughput.TOPIC,
 )
