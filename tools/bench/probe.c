@@ -5,10 +5,12 @@
  *	probe sleep COUNT	nap 2 ms, COUNT times: how late each wake-up was
  *	probe pipe SECONDS	two processes that hand a byte back and forth
  *	probe fork SECONDS	fork, exit, wait, over and over
+ *	probe yield		give the CPU away, over and over, until killed
  *
  * Prints one line of numbers: p50, p99 and largest delay in microseconds, or
  * rounds per second.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +106,12 @@ static int forks(int seconds)
 	return 0;
 }
 
+static void yields(void)
+{
+	for (;;)
+		sched_yield();
+}
+
 int main(int argc, char **argv)
 {
 	int amount = argc == 3 ? atoi(argv[2]) : 0;
@@ -114,7 +122,9 @@ int main(int argc, char **argv)
 		return pipes(amount);
 	if (amount > 0 && !strcmp(argv[1], "fork"))
 		return forks(amount);
+	if (argc == 2 && !strcmp(argv[1], "yield"))
+		yields();
 	fprintf(stderr,
-		"usage: probe sleep COUNT | pipe SECONDS | fork SECONDS\n");
+		"usage: probe sleep COUNT | pipe|fork SECONDS | yield\n");
 	return 2;
 }

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """All topics, in the order in which they are measured."""
 
-from . import delay, quota, throughput, weights
+from . import delay, dispatch, quota, throughput, weights
 
 TOPICS = (
     delay.TOPIC,
     weights.TOPIC,
     quota.TOPIC,
     throughput.TOPIC,
+    dispatch.TOPIC,
 )
