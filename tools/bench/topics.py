@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All topics, in the order in which they are measured."""
 
-from . import delay, dispatch, quota, throughput, weights
+from . import delay, dispatch, quota, reclaim, throughput, weights
 
 TOPICS = (
     delay.TOPIC,
+    reclaim.TOPIC,
     weights.TOPIC,
     quota.TOPIC,
     throughput.TOPIC,
