@@ -42,6 +42,8 @@ enum {
 	/* A throttled cell is served so often all the same, one task of it:
 	 * every task gets its turn well before the watchdog's 30 s. */
 	THROTTLE_MAX_NS = 10ULL * NSEC_PER_SEC,
+	/* The soonest that the timer for throttled cells goes off again. */
+	TIMER_MIN_NS = NSEC_PER_MSEC,
 
 	HOST_CELL = 0,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,

@@ -50,6 +50,25 @@ static __always_inline u64 period_end(const struct cell *c)
 	return READ_ONCE(c->period_began_ns) + READ_ONCE(c->period_ns);
 }
 
+/* When a throttled cell is served all the same: see THROTTLE_MAX_NS. */
+static __always_inline u64 mercy_ns(const struct cell *c)
+{
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+
+	return READ_ONCE(c->served_ns) +
+	       THROTTLE_MAX_NS / (nr_runnable > 0 ? nr_runnable : 1);
+}
+
+/* When to look at a throttled cell again. */
+static __always_inline u64 throttle_end(const struct cell *c, u64 now)
+{
+	u64 end = period_end(c), mercy = mercy_ns(c);
+
+	if (time_before(mercy, end))
+		end = mercy;
+	return time_before(end, now + TIMER_MIN_NS) ? now + TIMER_MIN_NS : end;
+}
+
 /* Have the timer go off at `due_ns`, unless it does so earlier. */
 static __always_inline void arm_timer(u64 due_ns, u64 now)
 {
@@ -95,7 +114,7 @@ static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
 	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
 		return;
 	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
-		arm_timer(period_end(c), now);
+		arm_timer(throttle_end(c, now), now);
 }
 
 /*
@@ -130,8 +149,6 @@ static __always_inline void refill(struct cell *c, u64 now)
 /* Whether the cell may run, by its quota. Throttles it where it may not. */
 static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
 {
-	s64 nr_runnable;
-
 	if (!READ_ONCE(c->quota_ns))
 		return true;
 	refill(c, now);
@@ -140,11 +157,7 @@ static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
 		return true;
 	}
 	throttle(c, slot, now);
-	nr_runnable = READ_ONCE(c->nr_runnable);
-	return !time_before(
-		now,
-		READ_ONCE(c->served_ns) +
-			THROTTLE_MAX_NS / (nr_runnable > 0 ? nr_runnable : 1));
+	return !time_before(now, mercy_ns(c));
 }
 
 /* How long a task of the cell may run at once, at most `slice_ns`. */
@@ -196,19 +209,31 @@ static __noinline int wake_idle_cpus(void)
 	return 0;
 }
 
-/* Let a cell go whose budget is full again. Returns when it will be, or 0. */
-static __noinline u64 serve_throttled(u32 slot, u64 now)
+/*
+ * Let a cell go whose budget is full again, or that nobody waits for. Returns
+ * when to look at it next, or 0. Sets `wake` where it may run now.
+ *
+ * The bit goes first: a task that comes and finds it set does not arm the
+ * timer, but it was counted before that, so it is seen here.
+ */
+static __always_inline u64 serve_throttled(u32 slot, u64 now, bool *wake)
 {
+	u64 bit = 1ULL << (slot % 64);
 	struct cell *c = cell_at(slot);
 	u32 word = slot / 64;
 
 	if (!c || word >= CELL_WORDS)
 		return 0;
+	__sync_fetch_and_and(&throttled_cells[word], ~bit);
 	refill(c, now);
-	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0)
-		return period_end(c);
-	__sync_fetch_and_and(&throttled_cells[word], ~(1ULL << (slot % 64)));
+	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
+	    READ_ONCE(c->nr_runnable) > 0) {
+		__sync_fetch_and_or(&throttled_cells[word], bit);
+		*wake |= !time_before(now, mercy_ns(c));
+		return throttle_end(c, now);
+	}
 	unthrottle(c, now);
+	*wake = true;
 	return 0;
 }
 
@@ -216,7 +241,7 @@ static __noinline u64 serve_throttled(u32 slot, u64 now)
 static int quota_tick(void *map, int *key, struct quota_timer *t)
 {
 	u64 now = scx_bpf_now(), next = 0;
-	bool served = false;
+	bool wake = false;
 	int word, bit;
 
 	WRITE_ONCE(t->due_ns, 0);
@@ -230,13 +255,12 @@ static int quota_tick(void *map, int *key, struct quota_timer *t)
 				break;
 			if (!(left >> bit & 1))
 				continue;
-			due = serve_throttled(word * 64 + bit, now);
-			served |= !due;
+			due = serve_throttled(word * 64 + bit, now, &wake);
 			if (due && (!next || time_before(due, next)))
 				next = due;
 		}
 	}
-	if (served)
+	if (wake)
 		wake_idle_cpus();
 	if (next)
 		arm_timer(next, now);

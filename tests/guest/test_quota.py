@@ -82,18 +82,39 @@ def test_what_was_named_is_not_followed(make: Make) -> None:
     assert cells_of(container.id)[0]["weight"] == 90
 
 
+class Parent:
+    """A cgroup for thousands of others, and the tasks in them."""
+
+    def __init__(self) -> None:
+        """Make it."""
+        self.path = Path(CGROUPFS, "ocihook-quota")
+        self.path.mkdir()
+        self._tasks: list[subprocess.Popen[bytes]] = []
+
+    def occupy(self, name: str, tasks: int) -> None:
+        """Start tasks in a cgroup that never sleep."""
+        command = f"echo $$ >{self.path}/{name}/cgroup.procs; while :; do :; done"
+        self._tasks += [subprocess.Popen(["/bin/sh", "-c", command]) for _ in range(tasks)]
+
+    def remove(self) -> None:
+        """End all tasks, and remove it with what is in it."""
+        (self.path / "cgroup.kill").write_text("1")
+        for task in self._tasks:
+            task.wait()
+        events = self.path / "cgroup.events"
+        wait_until(lambda: "populated 0" in events.read_text(), 60)
+        for child in self.path.iterdir():
+            if child.is_dir():
+                child.rmdir()
+        self.path.rmdir()
+
+
 @pytest.fixture
-def parent() -> Iterator[Path]:
-    """A cgroup for hundreds of others, which are removed with it."""
-    path = Path(CGROUPFS, "ocihook-quota")
-    path.mkdir()
-    yield path
-    (path / "cgroup.kill").write_text("1")
-    wait_until(lambda: "populated 0" in (path / "cgroup.events").read_text(), 60)
-    for child in path.iterdir():
-        if child.is_dir():
-            child.rmdir()
-    path.rmdir()
+def parent() -> Iterator[Parent]:
+    """Return a cgroup whose children are removed with it."""
+    made = Parent()
+    yield made
+    made.remove()
 
 
 def limit(cgroup: Path, quota_ns: int, period_ns: int) -> int:
@@ -107,23 +128,16 @@ def limit(cgroup: Path, quota_ns: int, period_ns: int) -> int:
     return register(request)[0]
 
 
-def occupy(cgroup: Path, tasks: int) -> None:
-    """Start tasks in the cgroup that never sleep."""
-    for _ in range(tasks):
-        command = f"echo $$ >{cgroup}/cgroup.procs; while :; do :; done"
-        subprocess.Popen(["/bin/sh", "-c", command])
-
-
 @pytest.mark.parametrize("limited", [4, 2500])
-def test_thousands_of_cells_some_or_all_limited(limited: int, parent: Path) -> None:
+def test_thousands_of_cells_some_or_all_limited(limited: int, parent: Parent) -> None:
     """2,500 cells of which 30 are busy and throttled most of the time: nobody stalls."""
     slots = [
-        limit(parent / f"c{i}", 2 * MS if i < limited else 0, 100 * MS if i < limited else 0)
+        limit(parent.path / f"c{i}", 2 * MS if i < limited else 0, 100 * MS if i < limited else 0)
         for i in range(2500)
     ]
     busy = range(30)
     for i in busy:
-        occupy(parent / f"c{i}", 2)
+        parent.occupy(f"c{i}", 2)
     time.sleep(12)
     assert kernel_state() == "enabled"
     table = PinnedArray("cells", Cell)
@@ -134,15 +148,15 @@ def test_thousands_of_cells_some_or_all_limited(limited: int, parent: Path) -> N
         assert time.monotonic_ns() - cell.served_ns < 8_000 * MS, i
 
 
-def test_the_smallest_quota_does_not_reach_the_watchdog(parent: Path) -> None:
+def test_the_smallest_quota_does_not_reach_the_watchdog(parent: Parent) -> None:
     """1 ms a second for 50 tasks: each would wait for minutes, and the kernel ejects after 30 s."""
-    limit(parent / "tiny", 1 * MS, 1000 * MS)
-    occupy(parent / "tiny", 50)
+    limit(parent.path / "tiny", 1 * MS, 1000 * MS)
+    parent.occupy("tiny", 50)
     time.sleep(45)
     assert kernel_state() == "enabled"
-    threads = (parent / "tiny" / "cgroup.procs").read_text().split()
+    threads = (parent.path / "tiny" / "cgroup.procs").read_text().split()
     ran = [int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in threads]
     assert len(ran) == 50
     assert os.cpu_count() == 2
-    usage = (parent / "tiny" / "cpu.stat").read_text().split()[1]
+    usage = (parent.path / "tiny" / "cpu.stat").read_text().split()[1]
     assert int(usage) < 45e6, "less than half of a CPU, though each task had its turn"
