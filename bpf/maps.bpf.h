@@ -39,8 +39,8 @@ enum {
 	/* How far behind a CPU's owner a task of others is put that must run
 	 * there: it gets one slice in so many. */
 	STRANGER_LAG_NS = 7 * SLICE_NS,
-	/* A throttled cell is served so often all the same, one task of it:
-	 * every task gets its turn well before the watchdog's 30 s. */
+	/* How long a cell is throttled without a break: well below the
+	 * watchdog's 30 s. */
 	THROTTLE_MAX_NS = 10ULL * NSEC_PER_SEC,
 	/* The soonest that the timer for throttled cells goes off again. */
 	TIMER_MIN_NS = NSEC_PER_MSEC,

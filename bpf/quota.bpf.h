@@ -12,9 +12,9 @@
  * and dispatch passes them by. One timer, armed only while cells are throttled,
  * wakes idle CPUs when the first of them has a budget again.
  *
- * A throttled cell is still served once in a while, so that each of its tasks
- * gets a turn before the kernel's watchdog would end the scheduler over it: a
- * quota of 1 ms a second and a hundred busy tasks is what its owner asked for.
+ * Nobody is throttled for longer than THROTTLE_MAX_NS: the kernel's watchdog
+ * would end the scheduler over a task that waits for 30 s, and a quota of 1 ms
+ * a second for a hundred busy tasks must not be the end of it.
  */
 #ifndef OCIHOOK_QUOTA_BPF_H
 #define OCIHOOK_QUOTA_BPF_H
@@ -50,19 +50,11 @@ static __always_inline u64 period_end(const struct cell *c)
 	return READ_ONCE(c->period_began_ns) + READ_ONCE(c->period_ns);
 }
 
-/* When a throttled cell is served all the same: see THROTTLE_MAX_NS. */
-static __always_inline u64 mercy_ns(const struct cell *c)
-{
-	s64 nr_runnable = READ_ONCE(c->nr_runnable);
-
-	return READ_ONCE(c->served_ns) +
-	       THROTTLE_MAX_NS / (nr_runnable > 0 ? nr_runnable : 1);
-}
-
 /* When to look at a throttled cell again. */
 static __always_inline u64 throttle_end(const struct cell *c, u64 now)
 {
-	u64 end = period_end(c), mercy = mercy_ns(c);
+	u64 end = period_end(c);
+	u64 mercy = READ_ONCE(c->throttled_since_ns) + THROTTLE_MAX_NS;
 
 	if (time_before(mercy, end))
 		end = mercy;
@@ -87,15 +79,17 @@ static __always_inline void arm_timer(u64 due_ns, u64 now)
 		WRITE_ONCE(t->due_ns, 0);
 }
 
-static __always_inline void unthrottle(struct cell *c, u64 now)
+/* The cell may run again. False where it was not throttled. */
+static __always_inline bool unthrottle(struct cell *c, u64 now)
 {
 	u64 since = READ_ONCE(c->throttled_since_ns);
 
 	if (!since || __sync_val_compare_and_swap(&c->throttled_since_ns, since,
 						  0) != since)
-		return;
+		return false;
 	if (time_before(since, now))
 		__sync_fetch_and_add(&c->throttled_ns, now - since);
+	return true;
 }
 
 /*
@@ -146,6 +140,27 @@ static __always_inline void refill(struct cell *c, u64 now)
 	__sync_fetch_and_add(&c->budget_ns, has - had);
 }
 
+/*
+ * Let go of a cell that was throttled for so long without a break that the
+ * watchdog would be next: its debt is forgiven, and each of its tasks that wait
+ * can have a turn. Whoever ends the throttling does it, so nobody does it
+ * twice.
+ */
+static __always_inline bool forgive(struct cell *c, u64 now)
+{
+	u64 since = READ_ONCE(c->throttled_since_ns);
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+
+	if (!since || time_before(now, since + THROTTLE_MAX_NS) ||
+	    !unthrottle(c, now))
+		return false;
+	if (nr_runnable < 1)
+		nr_runnable = 1;
+	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 2 * SLICE_NS -
+						    READ_ONCE(c->budget_ns));
+	return true;
+}
+
 /* Whether the cell may run, by its quota. Throttles it where it may not. */
 static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
 {
@@ -156,8 +171,10 @@ static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
 		unthrottle(c, now);
 		return true;
 	}
+	if (forgive(c, now))
+		return true;
 	throttle(c, slot, now);
-	return !time_before(now, mercy_ns(c));
+	return false;
 }
 
 /* How long a task of the cell may run at once, at most `slice_ns`. */
@@ -227,9 +244,8 @@ static __always_inline u64 serve_throttled(u32 slot, u64 now, bool *wake)
 	__sync_fetch_and_and(&throttled_cells[word], ~bit);
 	refill(c, now);
 	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
-	    READ_ONCE(c->nr_runnable) > 0) {
+	    READ_ONCE(c->nr_runnable) > 0 && !forgive(c, now)) {
 		__sync_fetch_and_or(&throttled_cells[word], bit);
-		*wake |= !time_before(now, mercy_ns(c));
 		return throttle_end(c, now);
 	}
 	unthrottle(c, now);
