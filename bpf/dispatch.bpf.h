@@ -33,28 +33,30 @@ struct prev {
 static __always_inline bool take_any(s32 cpu, const struct cpu_ctx *here,
 				     u64 now)
 {
+	u64 words = READ_ONCE(active_words);
 	bool taken = false;
-	int word, bit;
+	int i, j;
 
-	bpf_for(word, 0, CELL_WORDS) {
-		u64 left = READ_ONCE(active_cells[word % CELL_WORDS]);
+	bpf_for(i, 0, CELL_WORDS) {
+		u32 word = lowest_bit(words);
+		u64 left;
 
-		bpf_for(bit, 0, 64) {
-			u32 slot = word * 64 + bit;
+		if (!words || taken)
+			break;
+		words &= words - 1;
+		left = READ_ONCE(active_cells[word % CELL_WORDS]);
+		bpf_for(j, 0, 64) {
+			u32 slot = word * 64 + lowest_bit(left);
 			struct cell *c;
 
-			if (!(left >> bit))
+			if (!left || taken)
 				break;
-			c = left >> bit & 1 ? cell_at(slot) : NULL;
-			if (c && cell_may_use(c, cpu) &&
-			    may_spend(c, slot, now) &&
-			    take_of_cell(slot, cpu, here->nr_dispatches)) {
-				taken = true;
-				break;
-			}
+			left &= left - 1;
+			c = cell_at(slot);
+			taken = c && cell_may_use(c, cpu) &&
+				may_spend(c, slot, now) &&
+				take_of_cell(slot, cpu, here->nr_dispatches);
 		}
-		if (taken)
-			break;
 	}
 	return taken;
 }

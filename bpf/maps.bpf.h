@@ -47,6 +47,7 @@ enum {
 
 	HOST_CELL = 0,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
+	/* Not more than 64: the words have bits in one word. */
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
 	/* Deeper cgroups than the kernel's own verifier examples walk. */
 	MAX_CGROUP_DEPTH = 32,
@@ -212,8 +213,10 @@ u64 own_seq;
 u32 nr_owned;
 /* CPUs that went offline while the scheduler runs. */
 u32 nr_offline;
-/* A bit for each cell with runnable tasks: all that dispatch looks at. */
+/* A bit for each cell with runnable tasks, and one for each word of those that
+ * has any: all that dispatch looks at. */
 u64 active_cells[CELL_WORDS];
+u64 active_words;
 
 /* Tell every task to look up its cell and its affinity again. */
 static __always_inline void bump_config_seq(void)

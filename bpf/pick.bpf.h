@@ -8,6 +8,7 @@
 #define OCIHOOK_PICK_BPF_H
 
 #include "maps.bpf.h"
+#include "active.bpf.h"
 #include "affinity.bpf.h"
 #include "own.bpf.h"
 #include "queue.bpf.h"
@@ -59,8 +60,9 @@ static __always_inline void weigh_cell(struct pick *pick, u32 slot, s32 cpu,
 /* The best cell with waiting tasks that may use `cpu`. */
 static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 {
+	u64 words = READ_ONCE(active_words);
 	struct cpu_ctx *here = cpu_at(cpu);
-	int word, bit;
+	int i, j;
 
 	if (!pick || !here)
 		return 0;
@@ -68,15 +70,20 @@ static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 	pick->nr_waiting = 0;
 	pick->stalled = false;
 	pick->home = false;
-	bpf_for(word, 0, CELL_WORDS) {
-		u64 left = READ_ONCE(active_cells[word % CELL_WORDS]);
+	bpf_for(i, 0, CELL_WORDS) {
+		u32 word = lowest_bit(words);
+		u64 left;
 
-		bpf_for(bit, 0, 64) {
-			if (!(left >> bit))
+		if (!words)
+			break;
+		words &= words - 1;
+		left = READ_ONCE(active_cells[word % CELL_WORDS]);
+		bpf_for(j, 0, 64) {
+			if (!left)
 				break;
-			if (left >> bit & 1)
-				weigh_cell(pick, word * 64 + bit, cpu, here,
-					   now);
+			weigh_cell(pick, word * 64 + lowest_bit(left), cpu,
+				   here, now);
+			left &= left - 1;
 		}
 	}
 	return 0;

@@ -26,6 +26,7 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef _Bool bool;
+typedef __u8 u8;
 typedef __s32 s32;
 typedef __u32 u32;
 typedef __s64 s64;
