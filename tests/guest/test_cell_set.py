@@ -13,11 +13,12 @@ from ocihook import mark
 from ocihook.cell import CellSpec
 from ocihook.errors import InputError, OwnCpusTaken
 from ocihook.paths import CELL_MARK
+from ocihook.sched import loader
 from ocihook.sched.cell_set import change_cell
 from ocihook.sched.cells import list_cells
 from ocihook.sched.change import Change, parse_quota
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+RUNNING = pytest.mark.usefixtures("scheduler")
 
 RUNTIME = "runc"
 
@@ -26,6 +27,7 @@ def marked(container: Container) -> CellSpec:
     return mark.read(os.getxattr(container.cgroup, CELL_MARK))
 
 
+@RUNNING
 def test_by_number_name_and_id(make: Make) -> None:
     container = make(RUNTIME).run()
     (cell,) = cells_of(container.id)
@@ -40,17 +42,21 @@ def test_by_number_name_and_id(make: Make) -> None:
 
 
 def test_what_was_set_outlives_the_scheduler(make: Make) -> None:
+    loader.start()
     container = make(RUNTIME).run()
     change_cell(container.id, Change(weight=450, cpus=(1, 0), lend=False))
     (before,) = cells_of(container.id)
-    ocihook("scheduler", "stop")
-    ocihook("scheduler", "start")
+    loader.stop()
+    done = ocihook("scheduler", "start")
+    assert done.stdout == "scheduler started, 1 cells restored\n"
+    assert done.stderr == ""
     (after,) = cells_of(container.id)
     for key in ("weight", "own_cpus", "lend"):
         assert after[key] == before[key]
     assert after["own_cpus"]
 
 
+@RUNNING
 def test_own_cpus(make: Make) -> None:
     """Of two CPUs one stays nobody's own, so the second cell that wants one has to wait."""
     first, second = make(RUNTIME, "a").run(), make(RUNTIME, "b").run()
@@ -72,6 +78,7 @@ def test_own_cpus(make: Make) -> None:
     assert change_cell(second.id, Change(cpus=(0, outcome.spec.own))).spec.own == outcome.spec.own
 
 
+@RUNNING
 def test_quota(make: Make) -> None:
     container = make(RUNTIME).run()
     done = ocihook("cells", "set", container.id, "--quota", "50%", "--burst", "10000")
@@ -86,6 +93,7 @@ def test_quota(make: Make) -> None:
     assert cells_of(container.id)[0]["quota"] is None
 
 
+@RUNNING
 def test_shared_cell(make: Make) -> None:
     wish = {"org.ocihook/cell": "pool"}
     members = [make(RUNTIME, name, annotations=wish).run() for name in ("a", "b")]
@@ -97,6 +105,7 @@ def test_shared_cell(make: Make) -> None:
         assert (marked(container).weight, marked(container).borrow) == (450, False)
 
 
+@RUNNING
 def test_cells_that_are_not_to_be_changed() -> None:
     for which in ("0", "host", "nonsense"):
         with pytest.raises(InputError):
