@@ -56,6 +56,8 @@ def claim(request: CellRequest, spec: CellSpec, slot: int, *, whole: bool) -> No
         if whole and (missing := shortage(spec)):
             spec.own = before
             raise OwnCpusTaken(missing, "see: ocihook cells")
+        if request.fields == CELL_FIELD_OWN and spec.own == current:
+            return  # nothing else is asked; a claim would interrupt what runs there
         request.own = cpulist.to_words(spec.own)
         try:
             pinned.update(request)

@@ -5,7 +5,7 @@ import pytest
 
 from ocihook import cpulist, grant, topology
 from ocihook._bpf import pinned, pinned_cells
-from ocihook.abi import CELL_FIELD_OWN, Cell, CellRequest
+from ocihook.abi import CELL_FIELD_OWN, CELL_FIELD_WEIGHT, Cell, CellRequest
 from ocihook.cell import CellSpec
 from ocihook.errors import CgroupError, OwnCpusTaken
 from ocihook.topology import Topology
@@ -76,7 +76,19 @@ def test_the_cell_keeps_what_it_has(scheduler: Scheduler) -> None:
     scheduler.own, scheduler.others = 0b0011, 0b1000
     wanted = spec(own_count=2)
     assert grant.grant(wanted, 77, 3) == ""
-    assert scheduler.own == 0b0011
+    assert wanted.own == scheduler.own == 0b0011
+    assert scheduler.updates == []
+
+
+def test_what_else_is_asked_is_sent(scheduler: Scheduler) -> None:
+    scheduler.own = 0b0011
+    wanted = spec(own_count=2, weight=300)
+    request = wanted.request(77)
+    request.fields = CELL_FIELD_OWN | CELL_FIELD_WEIGHT
+    grant.claim(request, wanted, 3, whole=True)
+    assert [(update.weight, update.fields) for update in scheduler.updates] == [
+        (300, CELL_FIELD_OWN | CELL_FIELD_WEIGHT)
+    ]
 
 
 def test_what_the_mark_says_comes_before_anything_else(scheduler: Scheduler) -> None:
