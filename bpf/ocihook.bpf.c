@@ -13,6 +13,7 @@
  *	scx.bpf.h	the kernel's types and kfuncs
  *	maps.bpf.h	what is remembered
  *
+ *	task.bpf.h	how tasks come and go
  *	cell.bpf.h	from a task to its cell
  *	active.bpf.h	which cells have runnable tasks
  *	own.bpf.h	CPUs that are somebody's own
@@ -47,12 +48,12 @@
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
 #include "dump.bpf.h"
-#include "fault.bpf.h"
 #include "follow.bpf.h"
 #include "place.bpf.h"
 #include "programs.bpf.h"
 #include "share.bpf.h"
 #include "stats.bpf.h"
+#include "task.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -166,15 +167,6 @@ void ocihook_quiescent(u64 *ctx)
 		uncount_runnable(tctx);
 }
 
-SEC("struct_ops/ocihook_enable")
-void ocihook_enable(u64 *ctx)
-{
-	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
-
-	if (tctx)
-		forget_wait(tctx);
-}
-
 SEC("struct_ops/ocihook_set_cpumask")
 void ocihook_set_cpumask(u64 *ctx)
 {
@@ -207,44 +199,6 @@ SEC("struct_ops/ocihook_cpu_offline")
 void ocihook_cpu_offline(u64 *ctx)
 {
 	note_offline(ctx[0]);
-}
-
-SEC("struct_ops.s/ocihook_init_task")
-s32 ocihook_init_task(u64 *ctx)
-{
-	struct scx_init_task_args *args = (struct scx_init_task_args *)ctx[1];
-	struct task_struct *p = (struct task_struct *)ctx[0];
-	struct task_ctx *tctx, *parent;
-
-	/*
-	 * The cgroup is not looked at: on fork, p->cgroups is the root's until
-	 * after this. The first wake-up finds the cell.
-	 */
-	if (fork_must_fail(args->fork))
-		return -ENOMEM;
-	tctx = bpf_task_storage_get(&tasks, p, 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!tctx)
-		return -ENOMEM;
-	count_task_in();
-	parent = args->fork ? task_ctx(bpf_get_current_task_btf()) : NULL;
-	if (parent) {
-		tctx->parent_cgid = parent->cgid;
-		tctx->parent_cell = parent->cell;
-		tctx->parent_generation = parent->generation;
-		tctx->joined = parent->joined;
-	}
-	return 0;
-}
-
-SEC("struct_ops/ocihook_exit_task")
-void ocihook_exit_task(u64 *ctx)
-{
-	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
-
-	count_task_out();
-	if (tctx)
-		uncount_runnable(tctx);
 }
 
 SEC("struct_ops.s/ocihook_init")
