@@ -74,7 +74,8 @@ static __noinline u32 dump_cells_that(bool busy, u32 printed, u32 *left_out)
 	bpf_for(slot, 0, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
-		if (!c || c->state == CELL_FREE ||
+		/* Whose cell is shared has no tasks in its own slot. */
+		if (!c || c->state == CELL_FREE || c->shared ||
 		    busy != (c->nr_runnable > 0 || c->throttled_since_ns))
 			continue;
 		if (printed >= DUMP_CELLS) {

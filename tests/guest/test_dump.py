@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bundle import burn
 from conftest import Make, cells_of
+
+from ocihook._bpf import pinned
+from ocihook.abi import CELL_FIELD_QUOTA, CellRequest
 
 TRACING = Path("/sys/kernel/tracing")
 
@@ -76,3 +80,24 @@ def test_dump_names_cells_cpus_and_tasks(make: Make) -> None:
     # Our own write to sysrq-trigger holds the other CPU.
     assert len(running) == len(tasks) - len(waiting), text
     assert 1 <= len(waiting) <= 2, text
+
+
+@pytest.mark.usefixtures("_traced")
+def test_dump_says_what_a_throttled_cell_waits_for(make: Make) -> None:
+    container = make("crun", command=burn(2)).run()
+    (cell,) = cells_of(container.id)
+    quota = {"quota_ns": 1_000_000, "period_ns": 1_000_000_000}
+    pinned.update(CellRequest(cgid=cell["cgid"], fields=CELL_FIELD_QUOTA, **quota))
+    waiting = re.compile(
+        rf"^cell {cell['cell']} .*\n"
+        r"  weight=100 vtime=-?\d+ runnable=2 queued=2\n"
+        r"  quota=1000000 period=1000000000 budget=(0|-\d+) throttled=[1-9]\d*$",
+        re.MULTILINE,
+    )
+    # Once a second it runs for a moment.
+    for _ in range(20):
+        text = "\n".join(dump())
+        if waiting.search(text):
+            break
+        time.sleep(0.3)
+    assert waiting.search(text), text
