@@ -17,6 +17,7 @@ def cell_pairs(cell: dict[str, Any]) -> list[tuple[str, str]]:
         ("tasks", str(cell["tasks"])),
         ("weight", str(cell["weight"])),
         ("cpus", cell["cpus"]),
+        ("cpuset", cell["cpuset"] or ""),
         ("exec cpus", cell["exec_cpus"] or ""),
         ("own cpus", _own(cell)),
         ("borrows", "idle CPUs of others" if cell["borrow"] else "no"),

@@ -34,7 +34,8 @@ def describe(
     """
     exec_cpus = cpulist.from_words(cell.exec_allowed)
     own_cpus = cpulist.from_words(cell.own)
-    allowed = cpulist.from_words(cell.allowed) or possible
+    cpuset = cpulist.from_words(cell.allowed)
+    usable = cpulist.from_words(cell.usable) if cell.restricted else possible
     return {
         "cell": slot,
         "name": cell.name.decode(errors="replace"),
@@ -45,7 +46,8 @@ def describe(
         "state": STATES.get(cell.state, "claiming"),
         "generation": cell.generation,
         "weight": cell.weight,
-        "cpus": cpulist.format(allowed & possible),
+        "cpus": cpulist.format(usable & possible),
+        "cpuset": cpulist.format(cpuset) if cpuset else None,
         "exec_cpus": cpulist.format(exec_cpus) if exec_cpus else None,
         "own_cpus": cpulist.format(own_cpus) if own_cpus else None,
         "lend": not cell.flags & CELL_FLAG_NO_LEND,

@@ -45,7 +45,7 @@ WEB = describe(
         generation=7,
         weight=300,
         restricted=1,
-        allowed=cpulist.to_words(0b10),
+        usable=cpulist.to_words(0b10),
         own=cpulist.to_words(0b10),
         flags=CELL_FLAG_NO_LEND,
         quota_ns=50_000_000,
@@ -115,6 +115,7 @@ def test_show(run: Run, which: str) -> None:
         "tasks      0\n"
         "weight     300\n"
         "cpus       1\n"
+        "cpuset     -\n"
         "exec cpus  -\n"
         "own cpus   1, not lent\n"
         "borrows    idle CPUs of others\n"

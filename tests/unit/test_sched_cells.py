@@ -135,7 +135,9 @@ def live(directory: Path, **members: Any) -> Cell:
 
 def test_list(table: type[Table], tree: Path) -> None:
     # Restricted by own CPUs of others, without a cpuset.
-    table.slots[0] = live(tree, name=b"host", weight=20000, restricted=1)
+    table.slots[0] = live(
+        tree, name=b"host", weight=20000, restricted=1, usable=cpulist.to_words(0b1)
+    )
     table.slots[3] = live(
         tree / "a",
         name=b"web",
@@ -143,7 +145,8 @@ def test_list(table: type[Table], tree: Path) -> None:
         weight=300,
         generation=7,
         restricted=1,
-        allowed=cpulist.to_words(0b110),
+        allowed=cpulist.to_words(0b111),
+        usable=cpulist.to_words(0b110),
         exec_allowed=cpulist.to_words(0b1),
     )
     table.stats[3] = [CellStats(run_ns=5), CellStats(run_ns=37)]
@@ -156,9 +159,10 @@ def test_list(table: type[Table], tree: Path) -> None:
     assert (web["name"], web["container"]) == ("web", "c1")
     assert (web["cgid"], web["cgroup"]) == ((tree / "a").stat().st_ino, "/a")
     assert (web["state"], web["generation"], web["weight"]) == ("live", 7, 300)
-    assert (web["cpus"], web["exec_cpus"], web["tasks"]) == ("1", "0", 2)
+    assert (web["cpus"], web["cpuset"], web["exec_cpus"], web["tasks"]) == ("1", "0-2", "0", 2)
     assert (web["run_ns"], web["run_ns_by_cpu"]) == (42, {"0": 5, "1": 37})
-    assert (host["cgroup"], host["tasks"], host["cpus"], host["exec_cpus"]) == ("/", 2, "0-1", None)
+    assert (host["cgroup"], host["tasks"]) == ("/", 2)
+    assert (host["cpus"], host["cpuset"], host["exec_cpus"]) == ("0", None, None)
     assert (nested["cgroup"], nested["tasks"]) == ("/a/b", 7)
     assert table.open == []
 
