@@ -9,21 +9,15 @@
 
 #include "maps.bpf.h"
 
-/* volatile: clang would see that no entry is above 63, and drop the checks by
- * which the verifier sees it. */
-static const volatile u8 lowest_bits[64] = {
-	0,  1,	48, 2,	57, 49, 28, 3,	61, 58, 50, 42, 38, 29, 17, 4,
-	62, 55, 59, 36, 53, 51, 43, 22, 45, 39, 33, 30, 24, 18, 12, 5,
-	63, 47, 56, 27, 60, 41, 37, 16, 54, 35, 52, 21, 44, 32, 23, 11,
-	46, 26, 40, 15, 34, 20, 31, 10, 25, 14, 19, 9,	13, 8,	7,  6,
-};
-
 /* The number of the lowest bit that is set; the mask is not 0. */
 static __always_inline u32 lowest_bit(u64 mask)
 {
-	/* A de Bruijn sequence: BPF has no such instruction, and branches
-	 * would be paths for the verifier. */
-	return lowest_bits[(mask & -mask) * 0x03f79d71b4cb0a89ULL >> 58];
+	u32 bit = __builtin_ctzll(mask);
+
+	/* clang knows that it is below 64 and drops what would tell the
+	 * verifier so. */
+	barrier_var(bit);
+	return bit;
 }
 
 static __always_inline void set_active(u32 slot)

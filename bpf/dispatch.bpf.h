@@ -30,8 +30,7 @@ struct prev {
 };
 
 /* Take whatever may run here, in any order: an idle CPU helps nobody. */
-static __always_inline bool take_any(s32 cpu, const struct cpu_ctx *here,
-				     u64 now)
+__noinline int take_any(s32 cpu, u32 nr_dispatches, u64 now)
 {
 	u64 words = READ_ONCE(active_words);
 	bool taken = false;
@@ -55,7 +54,7 @@ static __always_inline bool take_any(s32 cpu, const struct cpu_ctx *here,
 			c = cell_at(slot);
 			taken = c && cell_may_use(c, cpu) &&
 				may_spend(c, slot, now) &&
-				take_of_cell(slot, cpu, here->nr_dispatches);
+				take_of_cell(slot, cpu, nr_dispatches);
 		}
 	}
 	return taken;
@@ -63,10 +62,10 @@ static __always_inline bool take_any(s32 cpu, const struct cpu_ctx *here,
 
 /*
  * Move the first task of the CPU's own queue here whose cell may spend, if its
- * key is before `limit` (or whatever it is, without a limit). Those of
+ * key is before `limit` (or whatever it is, where not `limited`). Those of
  * throttled cells are passed by.
  */
-static __always_inline bool take_of_cpu(s32 cpu, const u64 *limit, u64 now)
+__noinline int take_of_cpu(s32 cpu, u64 limit, bool limited, u64 now)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
@@ -80,7 +79,7 @@ static __always_inline bool take_of_cpu(s32 cpu, const u64 *limit, u64 now)
 
 		if (c && !may_spend(c, tctx->cell, now))
 			continue;
-		if (limit && !time_before(p->scx.dsq_vtime, *limit))
+		if (limited && !time_before(p->scx.dsq_vtime, limit))
 			break;
 		taken = scx_bpf_dsq_move(&it, p, SCX_DSQ_LOCAL, 0);
 		if (taken)
@@ -123,7 +122,7 @@ static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
 			limited = true;
 		}
 	}
-	if (!take_of_cpu(cpu, limited ? &limit : NULL, now))
+	if (!take_of_cpu(cpu, limit, limited, now))
 		return false;
 	here->narrow_served_ns = now;
 	return true;
@@ -223,7 +222,8 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 		pick.nr_waiting > 1 ||
 		(pick.nr_waiting && prev.tctx && prev.tctx->cell != pick.slot);
 	if (take_narrow(cpu, here, &pick, &prev, now) ||
-	    take_best(cpu, here, &prev, &pick, now) || take_any(cpu, here, now))
+	    take_best(cpu, here, &prev, &pick, now) ||
+	    take_any(cpu, here->nr_dispatches, now))
 		return;
 	/*
 	 * Else the task that was running is enqueued with ENQ_LAST, and finds

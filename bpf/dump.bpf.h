@@ -44,7 +44,7 @@ static __always_inline const char *state_name(u32 state)
 	}
 }
 
-static __noinline int dump_cell(u32 slot)
+__noinline int dump_cell(u32 slot)
 {
 	s64 clock = READ_ONCE(cell_clock), throttled_ns = 0;
 	struct cell *c = cell_at(slot);
@@ -64,13 +64,17 @@ static __noinline int dump_cell(u32 slot)
 	return 0;
 }
 
+/*
+ * Cells met by the dump that is being made; the kernel makes one at a time. In
+ * memory: of a count in a register the verifier would follow each value.
+ */
+u32 nr_dumped;
+
 /* Print cells that are busy, or those that are not, while there is room. */
-static __noinline u32 dump_cells_that(bool busy, u32 printed, u32 *left_out)
+__noinline int dump_cells_that(bool busy)
 {
 	u32 slot;
 
-	if (!left_out)
-		return printed;
 	bpf_for(slot, 0, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
@@ -78,27 +82,24 @@ static __noinline u32 dump_cells_that(bool busy, u32 printed, u32 *left_out)
 		if (!c || c->state == CELL_FREE || c->shared ||
 		    busy != (c->nr_runnable > 0 || c->throttled_since_ns))
 			continue;
-		if (printed >= DUMP_CELLS) {
-			(*left_out)++;
-			continue;
-		}
-		printed++;
-		dump_cell(slot);
+		if (READ_ONCE(nr_dumped) < DUMP_CELLS)
+			dump_cell(slot);
+		WRITE_ONCE(nr_dumped, READ_ONCE(nr_dumped) + 1);
 	}
-	return printed;
+	return 0;
 }
 
 /* The busy cells, then the others, at most DUMP_CELLS of both. */
 static __always_inline void dump_cells(void)
 {
-	u32 left_out = 0, printed;
-
 	dump_line("ocihook: ABI %u, clock of the cells %llu",
 		  OCIHOOK_ABI_VERSION, READ_ONCE(cell_clock));
-	printed = dump_cells_that(true, 0, &left_out);
-	dump_cells_that(false, printed, &left_out);
-	if (left_out)
-		dump_line("... and %u more cells", left_out);
+	WRITE_ONCE(nr_dumped, 0);
+	dump_cells_that(true);
+	dump_cells_that(false);
+	if (READ_ONCE(nr_dumped) > DUMP_CELLS)
+		dump_line("... and %u more cells",
+			  READ_ONCE(nr_dumped) - DUMP_CELLS);
 }
 
 /*

@@ -27,44 +27,44 @@ struct pick {
 };
 
 /* Weigh one cell against the choice so far. */
-static __always_inline void weigh_cell(struct pick *pick, u32 slot, s32 cpu,
-				       const struct cpu_ctx *here, u64 now)
+__noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
 {
+	struct cpu_ctx *here = cpu_at(cpu);
 	struct cell *c = cell_at(slot);
 	bool stalled, home;
 	u64 key;
 
-	if (!c || !cell_may_use(c, cpu) || !cell_waits_here(slot) ||
-	    !may_spend(c, slot, now))
-		return;
+	if (!pick || !here || !c || !cell_may_use(c, cpu) ||
+	    !cell_waits_here(slot) || !may_spend(c, slot, now))
+		return 0;
 	pick->nr_waiting++;
 	home = has_first_claim(c, slot, here);
 	if (pick->slot >= 0 && pick->home && !home)
-		return;
+		return 0;
 	key = READ_ONCE(c->served_ns);
 	stalled = !time_before(now, key + STALL_NS);
 	if (!stalled)
 		key = READ_ONCE(c->vtime);
 	if (pick->slot >= 0 && pick->home == home) {
 		if (pick->stalled && !stalled)
-			return;
+			return 0;
 		if (pick->stalled == stalled && !time_before(key, pick->key))
-			return;
+			return 0;
 	}
 	pick->slot = slot;
 	pick->key = key;
 	pick->stalled = stalled;
 	pick->home = home;
+	return 0;
 }
 
 /* The best cell with waiting tasks that may use `cpu`. */
-static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
+__noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 {
 	u64 words = READ_ONCE(active_words);
-	struct cpu_ctx *here = cpu_at(cpu);
 	int i, j;
 
-	if (!pick || !here)
+	if (!pick)
 		return 0;
 	pick->slot = -1;
 	pick->nr_waiting = 0;
@@ -82,7 +82,7 @@ static __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 			if (!left)
 				break;
 			weigh_cell(pick, word * 64 + lowest_bit(left), cpu,
-				   here, now);
+				   now);
 			left &= left - 1;
 		}
 	}

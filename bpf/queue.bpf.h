@@ -54,7 +54,7 @@ static __always_inline bool head_vtime(u64 dsq_id, u64 *vtime)
 }
 
 /* Whether any task waits in the cell's queues. */
-static __always_inline bool cell_waits_here(u32 slot)
+__noinline int cell_waits_here(u32 slot)
 {
 	bool waits = false;
 	int llc;
@@ -76,8 +76,12 @@ static __always_inline s32 nr_waiting(u32 slot)
 	s32 count = 0;
 	int llc;
 
-	bpf_for(llc, 0, config.nr_llcs <= 1 ? 1 : nr_llcs())
-		count += scx_bpf_dsq_nr_queued(CELL_DSQ(slot, llc));
+	bpf_for(llc, 0, config.nr_llcs <= 1 ? 1 : nr_llcs()) {
+		s32 queued = scx_bpf_dsq_nr_queued(CELL_DSQ(slot, llc));
+
+		/* Negative where a slot has no queues yet. */
+		count += queued > 0 ? queued : 0;
+	}
 	return count;
 }
 
@@ -102,7 +106,7 @@ static __always_inline bool cell_head_vtime(u32 slot, s32 cpu, u64 *vtime)
  * another cache in turn: a queue whose own CPUs are busy with other cells is
  * served by the rest.
  */
-static __always_inline bool take_of_cell(u32 slot, s32 cpu, u32 nr_dispatches)
+__noinline int take_of_cell(u32 slot, s32 cpu, u32 nr_dispatches)
 {
 	u32 first = llc_of(cpu);
 	bool taken = false;

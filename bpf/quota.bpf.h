@@ -162,10 +162,12 @@ static __always_inline bool forgive(struct cell *c, u64 now)
 }
 
 /* Whether the cell may run, by its quota. Throttles it where it may not. */
-static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
+__noinline int may_spend_quota(u32 slot, u64 now)
 {
-	if (!READ_ONCE(c->quota_ns))
-		return true;
+	struct cell *c = cell_at(slot);
+
+	if (!c)
+		return false;
 	refill(c, now);
 	if (READ_ONCE(c->budget_ns) > 0) {
 		unthrottle(c, now);
@@ -175,6 +177,11 @@ static __always_inline bool may_spend(struct cell *c, u32 slot, u64 now)
 		return true;
 	throttle(c, slot, now);
 	return false;
+}
+
+static __always_inline bool may_spend(const struct cell *c, u32 slot, u64 now)
+{
+	return !READ_ONCE(c->quota_ns) || may_spend_quota(slot, now);
 }
 
 /* How long a task of the cell may run at once, at most `slice_ns`. */

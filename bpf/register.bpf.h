@@ -142,6 +142,8 @@ static __always_inline int register_cgroup(struct cgroup *cgrp,
 			 cell_word(CELL_LIVE, (u64)ref >> 32))) {
 		/* Swept, as nobody should be: what was claimed goes, too. */
 		release_owned(ref, c);
+		if (c->shared)
+			leave_shared(c->shared, c->shared_generation);
 		return -EAGAIN;
 	}
 	if (!exchange_ref(cgrp, old, ref)) {
