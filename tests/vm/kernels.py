@@ -18,13 +18,13 @@ from .errors import RigError, Unavailable
 from .progress import step
 
 # The release's own build first: the 7.1 and 7.2 builds in trixie-backports have broken BTF for
-# sched_ext's kfuncs, forky's 7.2 has not (2026-11). Those stay reachable by their full name, such
-# as 7.2.12+deb13.
+# sched_ext's kfuncs, forky's 7.2 has not (2026-11). Those stay reachable by their release's mark:
+# 7.2+deb13.
 _SUITES = ("forky", "trixie-backports")
 
 # From 6.19 on linux-image-* is an empty package and linux-binary-* holds the kernel.
 _NAME = re.compile(
-    r"linux-(?P<kind>binary|image)-(?P<release>(?P<version>\d+(?:\.\d+)+)\+\w+)-cloud-amd64"
+    r"linux-(?P<kind>binary|image)-(?P<version>\d+(?:\.\d+)+)\+(?P<build>\w+)-cloud-amd64"
 )
 _FORM = re.compile(r"\d+\.\d+(\.\d+)?(\+\w+)?")
 
@@ -37,9 +37,10 @@ class Kernel(NamedTuple):
 
 
 def find(name: str) -> Kernel:
-    """Return Debian's newest cloud kernel whose version begins with ``name``, fetched if need be.
+    """Return Debian's newest cloud kernel of the version ``name``, fetched if need be.
 
-    :param name: ``6.18``, ``6.18.15`` or ``6.18.15+deb13``
+    :param name: ``6.18``, ``6.18.15``, or with the mark of the release it was built for:
+        ``6.18+deb13``, ``6.18.15+deb13``
     :raises Unavailable: if Debian has no such kernel (any more)
     """
     if not _FORM.fullmatch(name):
@@ -78,10 +79,13 @@ def _fetch(name: str, directory: Path) -> None:
 
 def newest(name: str, packages: list[str]) -> str | None:
     """Return the package with the newest kernel of version ``name`` among ``packages``."""
+    asked, _, build = name.partition("+")
     found = []
     for package in packages:
         match = _NAME.fullmatch(package)
-        if match and re.match(rf"{re.escape(name)}(?![0-9])", match["release"]):
+        if not match or build not in {"", match["build"]}:
+            continue
+        if re.match(rf"{re.escape(asked)}(?![0-9])", match["version"]):
             numbers = tuple(int(number) for number in match["version"].split("."))
             found.append((numbers, match["kind"] == "binary", package))
     return max(found)[2] if found else None

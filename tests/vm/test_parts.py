@@ -36,6 +36,8 @@ NAMES = [
         ("6.18.9", "linux-image-6.18.9+deb13-cloud-amd64"),
         ("6.18.15+deb13", "linux-image-6.18.15+deb13-cloud-amd64"),
         ("7.1", "linux-binary-7.1.13+deb13-cloud-amd64"),  # linux-image is empty from 6.19 on
+        ("7.1+deb13", "linux-binary-7.1.13+deb13-cloud-amd64"),
+        ("7.1+deb14", None),
         ("6.1", None),
         ("6.12", None),
         ("7.2", None),
