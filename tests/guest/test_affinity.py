@@ -5,31 +5,15 @@ from __future__ import annotations
 
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
-from bundle import TIMEOUT_S, Container, burn
+from bundle import TIMEOUT_S, burn
 from conftest import Make, cells_of
+from load import cpus_seen, tasks_of
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
 SECONDS = 3.0
-
-
-def cpus_seen(pids: list[int]) -> set[int]:
-    """Return the CPUs that the tasks run on during SECONDS."""
-    seen = set()
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        for pid in pids:
-            # proc(5): field 39 of stat is the CPU that the task last ran on.
-            seen.add(int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[36]))
-        time.sleep(0.05)
-    return seen
-
-
-def tasks_of(container: Container) -> set[int]:
-    return {int(pid) for pid in (container.cgroup / "cgroup.procs").read_text().split()}
 
 
 def test_exec_runs_on_the_final_cpus(runtime: str, make: Make) -> None:
@@ -37,15 +21,17 @@ def test_exec_runs_on_the_final_cpus(runtime: str, make: Make) -> None:
     container = make(runtime, command=burn(2), exec_cpus={"final": "1"}).run()
     (cell,) = cells_of(container.id)
     assert cell["exec_cpus"] == "1"
-    before = tasks_of(container)
-    assert cpus_seen(sorted(before)) == {0, 1}, "the container's own tasks are not confined"
+    before = set(tasks_of(container.cgroup))
+    assert cpus_seen(sorted(before), SECONDS) == {0, 1}, (
+        "the container's own tasks are not confined"
+    )
     container.call("exec", "--detach", container.id, *burn(2))
     deadline = time.monotonic() + TIMEOUT_S
-    while len(joined := tasks_of(container) - before) < 2:
+    while len(joined := set(tasks_of(container.cgroup)) - before) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(0.5)
-    assert cpus_seen(sorted(joined)) == {1}, "the exec'd process and its child"
+    assert cpus_seen(sorted(joined), SECONDS) == {1}, "the exec'd process and its child"
 
 
 def test_busy_task_that_is_moved_in_leaves_the_other_cpus(make: Make) -> None:
@@ -57,7 +43,7 @@ def test_busy_task_that_is_moved_in_leaves_the_other_cpus(make: Make) -> None:
         subprocess.run(["taskset", "-pc", "0,1", str(task.pid)], check=True, capture_output=True)
         (container.cgroup / "cgroup.procs").write_text(str(task.pid))
         time.sleep(0.5)
-        assert cpus_seen([task.pid]) == {1}
+        assert cpus_seen([task.pid], SECONDS) == {1}
     finally:
         task.kill()
         task.wait()
@@ -70,7 +56,7 @@ def test_affinity_outside_of_the_final_cpus_wins(make: Make) -> None:
     try:
         (container.cgroup / "cgroup.procs").write_text(str(task.pid))
         time.sleep(0.5)
-        assert cpus_seen([task.pid]) == {0}
+        assert cpus_seen([task.pid], SECONDS) == {0}
     finally:
         task.kill()
         task.wait()

@@ -11,35 +11,13 @@ from pathlib import Path
 import pytest
 from bundle import Container, burn
 from conftest import Make, cells_of
+from load import cpus_used, run_all, task_ns
 
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import CellStats
 from ocihook.sched.cells import list_cells, possible_cpus
 
 pytestmark = pytest.mark.usefixtures("scheduler")
-
-
-def usage_us(container: Container) -> int:
-    """Return the CPU time of the container's cgroup, as the kernel's own accounting has it."""
-    for line in (container.cgroup / "cpu.stat").read_text().splitlines():
-        name, _, value = line.partition(" ")
-        if name == "usage_usec":
-            return int(value)
-    raise AssertionError("cpu.stat has no usage_usec")
-
-
-def cpus_used(containers: list[Container], seconds: float) -> list[float]:
-    """Return how many CPUs each container used on average.
-
-    Each over its own interval: on a busy emulated machine, reading twenty files takes seconds.
-    """
-    before = [(time.monotonic(), usage_us(container)) for container in containers]
-    time.sleep(seconds)
-    after = [(time.monotonic(), usage_us(container)) for container in containers]
-    return [
-        (used - used_before) / 1e6 / (now - then)
-        for (then, used_before), (now, used) in zip(before, after, strict=True)
-    ]
 
 
 def run_ns(container: Container) -> int:
@@ -152,24 +130,11 @@ def test_narrow_task_runs_beside_its_cell(runtime: str, make: Make) -> None:
     try:
         (container.cgroup / "cgroup.procs").write_text(str(task.pid))
         time.sleep(1)
-        started, used_ns = time.monotonic_ns(), _task_ns(task.pid)
+        started, used_ns = time.monotonic_ns(), task_ns(task.pid)
         time.sleep(8)
-        share = (_task_ns(task.pid) - used_ns) / (time.monotonic_ns() - started)
+        share = (task_ns(task.pid) - used_ns) / (time.monotonic_ns() - started)
         # Of 2 CPUs for 5 equal tasks, 0.4 would be its fair part.
         assert 0.1 < share < 0.7, share
     finally:
         task.kill()
         task.wait()
-
-
-def run_all(containers: list[Container]) -> None:
-    """Create them all before the first one burns, start them, and let them settle."""
-    for container in containers:
-        container.create()
-    for container in containers:
-        container.start()
-    time.sleep(2)
-
-
-def _task_ns(pid: int) -> int:
-    return int(Path("/proc", str(pid), "schedstat").read_text().split()[0])
