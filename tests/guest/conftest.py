@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,12 @@ from ocihook.sched.loader import start
 from ocihook.sched.status import scheduler_status
 
 RUNTIMES = ("runc", "crun")
+
+WATCH_S = float(os.environ.get("OCIHOOK_TEST_WATCH_S", "8"))
+"""How long the scheduler is watched where that is a matter of thoroughness."""
+
+LONG_S = 60.0
+"""What ``./dev test --all-kernels`` makes of WATCH_S; tests may then take their time elsewhere."""
 
 
 def ocihook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -175,21 +175,3 @@ def test_bad_annotation_does_not_keep_a_container_from_starting(runtime: str, ma
     container = make(runtime, annotations={"org.ocihook/weight": "heavy"}).run()
     assert container.state()["status"] == "running"
     assert cells_of(container.id) == []
-
-
-def test_cpu_hotplug_does_not_eject(make: Make) -> None:
-    loader.start()
-    attached = enable_seq()
-    busy = make("crun", command=burn(4)).run()
-    online = Path("/sys/devices/system/cpu/cpu1/online")
-    try:
-        for _ in range(3):
-            online.write_text("0")
-            time.sleep(0.5)
-            online.write_text("1")
-            time.sleep(0.5)
-    finally:
-        online.write_text("1")
-    assert kernel_state() == "enabled"
-    assert enable_seq() == attached
-    assert len(cells_of(busy.id)) == 1
