@@ -24,6 +24,16 @@ PARENT = "ocihook-test"
 BURN = ("/bin/sh", "-c", "while :; do :; done")
 """A task that never sleeps."""
 
+# fmt: off
+CAPABILITIES = [
+    "CAP_BPF", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
+    "CAP_IPC_LOCK", "CAP_KILL", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_PERFMON", "CAP_SETFCAP",
+    "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SYS_NICE",
+    "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE",
+]
+# fmt: on
+"""What a container needs that loads a scheduler and runs containers in itself (capabilities(7))."""
+
 TIMEOUT_S = 120.0
 """One call of a runtime in an emulated machine: seconds as a rule, a minute under load."""
 
@@ -68,8 +78,13 @@ def config(
     exec_cpus: dict[str, str] | None = None,
     stages: tuple[str, ...] = STAGES,
     program: str = HOOK_PROGRAM,
+    engine: Path | None = None,
 ) -> dict[str, Any]:
-    """Return a config.json (runtime-spec 1.0) for ``command`` on the guest's own /usr."""
+    """Return a config.json (runtime-spec 1.0) for ``command`` on the guest's own /usr.
+
+    ``engine`` is a directory to be shared with a container that runs containers itself: it gets
+    every capability, and sysfs, its part of cgroup2, and bpffs to write to.
+    """
     binds = [
         {
             "destination": path,
@@ -79,7 +94,7 @@ def config(
         }
         for path in ("/usr", "/etc", "/sys/fs/bpf")
     ]
-    return {
+    document: dict[str, Any] = {
         "ociVersion": "1.0.2",
         "process": {
             "user": {"uid": 0, "gid": 0},
@@ -105,6 +120,31 @@ def config(
             ],
         },
     }
+    if engine:
+        document["process"]["capabilities"] = {
+            kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")
+        }
+        document["mounts"][2:] = [*binds[:2], *_engine_mounts(engine)]
+    return document
+
+
+def _engine_mounts(shared: Path) -> list[dict[str, Any]]:
+    def bind(path: str) -> dict[str, Any]:
+        return {"destination": path, "type": "bind", "source": path, "options": ["rbind", "rw"]}
+
+    return [
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
+        {
+            "destination": "/sys/fs/cgroup",
+            "type": "cgroup",
+            "source": "cgroup",
+            "options": ["rprivate", "nosuid", "noexec", "nodev", "relatime", "rw"],
+        },
+        bind("/sys/fs/bpf"),
+        bind("/with"),
+        bind(os.fspath(shared)),
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+    ]
 
 
 class Container:

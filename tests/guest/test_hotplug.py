@@ -15,7 +15,7 @@ from load import cpus_used, demand_progress, run_all, task_ns, tasks_of
 pytestmark = pytest.mark.usefixtures("scheduler")
 
 ONLINE = Path("/sys/devices/system/cpu/cpu1/online")
-ROUNDS = 3
+ROUNDS = 2
 
 
 def test_cpus_come_and_go_under_load(make: Make) -> None:

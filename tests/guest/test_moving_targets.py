@@ -15,7 +15,7 @@ from load import cpus_seen, demand_progress, run_all, task_ns, tasks_of
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-SECONDS = 10
+SECONDS = 7
 CPUSETS: tuple[set[int], ...] = ({0}, {1}, {0, 1})
 
 
