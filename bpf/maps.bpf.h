@@ -46,6 +46,9 @@ enum {
 	TIMER_MIN_NS = NSEC_PER_MSEC,
 
 	HOST_CELL = 0,
+	/* kernel/cgroup/cgroup.c: the first id of each hierarchy is its root.
+	 */
+	HIERARCHY_ROOT_CGID = 1,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
 	/* Not more than 64: the words have bits in one word. */
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,

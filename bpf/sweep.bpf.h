@@ -53,11 +53,13 @@ static __always_inline u32 sweep_drained(void)
 /*
  * Release live cells whose cgroup is gone. Before 6.18 a caller in a cgroup
  * namespace finds no cgroup outside it (kernel commit 2c8951339506), so one
- * that cannot see the root must not conclude anything.
+ * that cannot see the hierarchy's own root must not conclude anything. That
+ * root has id 1; the loader's may be a container's, which a caller in there
+ * sees, and not what lies beside it.
  */
 static __always_inline u32 sweep_dead(void)
 {
-	struct cgroup *cgrp = bpf_cgroup_from_id(config.root_cgid);
+	struct cgroup *cgrp = bpf_cgroup_from_id(HIERARCHY_ROOT_CGID);
 	u32 swept = 0;
 	int slot;
 
