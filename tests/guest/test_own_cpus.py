@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bundle import Container, burn
 from conftest import Make, cells_of
-from test_sharing import cpus_used
+from load import cpus_used
 
 from ocihook import cpulist
 from ocihook.sched.cells import list_cells

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from bundle import burn
 from conftest import LONG_S, WATCH_S, Make, cells_of, kernel_state
-from test_sharing import cpus_used
+from load import cpus_used
 
 from ocihook._bpf.kernel_btf import kernel_has_op
 from ocihook._bpf.pinned import register
