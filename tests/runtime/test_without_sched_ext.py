@@ -14,6 +14,7 @@ import pytest
 
 from ocihook import schema
 from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
+from ocihook.abi import OCIHOOK_ABI_VERSION
 from ocihook.paths import PIN_ROOT, SCHED_EXT
 
 # Skips for this reason are allowed in continuous integration: tests/conftest.py.
@@ -42,7 +43,7 @@ def test_start_is_refused_and_leaves_nothing() -> None:
 
 
 def test_status() -> None:
-    expected = f"state      unsupported\nkernel     {RELEASE}\nabi        1\n"
+    expected = f"state      unsupported\nkernel     {RELEASE}\nabi        {OCIHOOK_ABI_VERSION}\n"
     assert ocihook("scheduler", "status") == (0, expected, "")
 
 
