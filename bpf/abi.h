@@ -248,8 +248,7 @@ struct scheduler_record {
 	__u32 nr_live;
 	/* No slot from this one on was ever used. */
 	__u32 nr_slots;
-	/* Live cells with a quota. */
-	__u32 nr_limited;
+	__u32 _pad;
 	__u64 nr_registered;
 	__u64 nr_released;
 	/* CPUs that are some cell's own. */

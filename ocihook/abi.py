@@ -370,15 +370,14 @@ class SchedulerRecord(Record):
         "host_share",
         "nr_live",
         "nr_slots",
-        "nr_limited",
         "nr_registered",
         "nr_released",
         "owned",
         "exit_reason",
         "exit_message",
     )
-    LAYOUT = Struct("<QQqIIQIIIIQQ16Q128s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 1, 1,)
+    LAYOUT = Struct("<QQqIIQIII4xQQ16Q128s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 1, 1,)
 
     def __init__(
         self,
@@ -392,7 +391,6 @@ class SchedulerRecord(Record):
         host_share: int = 0,
         nr_live: int = 0,
         nr_slots: int = 0,
-        nr_limited: int = 0,
         nr_registered: int = 0,
         nr_released: int = 0,
         owned: tuple[int, ...] = (0,) * 16,
@@ -408,7 +406,6 @@ class SchedulerRecord(Record):
         self.host_share = host_share
         self.nr_live = nr_live
         self.nr_slots = nr_slots
-        self.nr_limited = nr_limited
         self.nr_registered = nr_registered
         self.nr_released = nr_released
         self.owned = owned
