@@ -20,6 +20,7 @@
 #include "pick.bpf.h"
 #include "queue.bpf.h"
 #include "share.bpf.h"
+#include "throttle.bpf.h"
 
 /* The task that was running, and whether its cell has first claim here. */
 struct prev {

@@ -42,6 +42,8 @@ enum {
 	/* How long a cell is throttled without a break: well below the
 	 * watchdog's 30 s. */
 	THROTTLE_MAX_NS = 10ULL * NSEC_PER_SEC,
+	/* Periods that are filled up at once, at most. */
+	REFILL_PERIODS_MAX = 1 << 20,
 	/* The soonest that the timer for throttled cells goes off again. */
 	TIMER_MIN_NS = NSEC_PER_MSEC,
 

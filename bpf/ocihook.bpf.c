@@ -21,7 +21,8 @@
  *	hotplug.bpf.h	CPUs that come and go
  *
  *	share.bpf.h	virtual times: who is owed CPU time
- *	quota.bpf.h	cpu.max: who may use it
+ *	quota.bpf.h	cpu.max: what a cell may use
+ *	throttle.bpf.h	who has used it up
  *	queue.bpf.h	where tasks wait
  *	idle.bpf.h	which idle CPU a task gets
  *	place.bpf.h	where a runnable task goes
@@ -54,6 +55,7 @@
 #include "share.bpf.h"
 #include "stats.bpf.h"
 #include "task.bpf.h"
+#include "throttle.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 

@@ -12,7 +12,7 @@
 #include "affinity.bpf.h"
 #include "own.bpf.h"
 #include "queue.bpf.h"
-#include "quota.bpf.h"
+#include "throttle.bpf.h"
 
 /* The choice so far: `slot` is -1 while there is none. */
 struct pick {

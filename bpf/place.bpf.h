@@ -8,8 +8,8 @@
 #include "idle.bpf.h"
 #include "preempt.bpf.h"
 #include "queue.bpf.h"
-#include "quota.bpf.h"
 #include "share.bpf.h"
+#include "throttle.bpf.h"
 
 /* A kernel thread bound to one CPU does that CPU's own work, and is short. */
 static __always_inline bool is_cpu_kthread(struct task_struct *p)

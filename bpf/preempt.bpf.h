@@ -21,6 +21,7 @@
 #include "pick.bpf.h"
 #include "queue.bpf.h"
 #include "stats.bpf.h"
+#include "throttle.bpf.h"
 
 /* More than any lead in virtual time. */
 #define CLAIM_LEAD (1LL << 62)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Cells whose quota is spent.
+ *
+ * The tasks of a throttled cell stay in their queues, and dispatch passes them
+ * by. One timer, armed only while cells are throttled, wakes idle CPUs when the
+ * first of them has a budget again.
+ *
+ * Nobody is throttled for longer than THROTTLE_MAX_NS: the kernel's watchdog
+ * would end the scheduler over a task that waits for 30 s, and a quota of 1 ms
+ * a second for a hundred busy tasks must not be the end of it.
+ */
+#ifndef OCIHOOK_THROTTLE_BPF_H
+#define OCIHOOK_THROTTLE_BPF_H
+
+#include "maps.bpf.h"
+#include "quota.bpf.h"
+
+struct quota_timer {
+	struct bpf_timer timer;
+	/* When it goes off, CLOCK_MONOTONIC; 0 while it is not armed. */
+	u64 due_ns;
+};
+
+/* Pinned, since the kernel cancels the timers of a map that nobody holds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct quota_timer);
+} quota_timer SEC(".maps");
+
+/* A bit for each throttled cell. */
+u64 throttled_cells[CELL_WORDS];
+
+static __always_inline struct quota_timer *the_timer(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&quota_timer, &zero);
+}
+
+/* When to look at a throttled cell again. */
+static __always_inline u64 throttle_end(const struct cell *c, u64 now)
+{
+	u64 end = period_end(c);
+	u64 mercy = READ_ONCE(c->throttled_since_ns) + THROTTLE_MAX_NS;
+
+	if (time_before(mercy, end))
+		end = mercy;
+	return time_before(end, now + TIMER_MIN_NS) ? now + TIMER_MIN_NS : end;
+}
+
+/*
+ * Have the timer go off at `due_ns`, unless it does so earlier. Where two CPUs
+ * arm it at once, one gives way, and its cell is looked at when the other's is:
+ * late, by a period at most.
+ */
+static __always_inline void arm_timer(u64 due_ns, u64 now)
+{
+	struct quota_timer *t = the_timer();
+	u64 armed;
+
+	if (!t)
+		return;
+	armed = READ_ONCE(t->due_ns);
+	if (armed && time_before(armed, due_ns))
+		return;
+	if (__sync_val_compare_and_swap(&t->due_ns, armed, due_ns) != armed)
+		return;
+	if (bpf_timer_start(&t->timer,
+			    time_before(now, due_ns) ? due_ns - now : 0, 0))
+		WRITE_ONCE(t->due_ns, 0);
+}
+
+/* The cell may run again. False where it was not throttled. */
+static __always_inline bool unthrottle(struct cell *c, u64 now)
+{
+	u64 since = READ_ONCE(c->throttled_since_ns);
+
+	if (!since || __sync_val_compare_and_swap(&c->throttled_since_ns, since,
+						  0) != since)
+		return false;
+	if (time_before(since, now))
+		__sync_fetch_and_add(&c->throttled_ns, now - since);
+	return true;
+}
+
+/*
+ * Note that the cell may not run. The bit is set before the timer is looked at,
+ * and the timer's callback says that it is not armed before it looks at bits:
+ * one of the two sees the other.
+ */
+static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
+{
+	u64 bit = 1ULL << (slot % 64);
+	u32 word = slot / 64;
+
+	if (!READ_ONCE(c->throttled_since_ns) &&
+	    !__sync_val_compare_and_swap(&c->throttled_since_ns, 0, now))
+		__sync_fetch_and_add(&c->nr_throttled, 1);
+	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
+		return;
+	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
+		arm_timer(throttle_end(c, now), now);
+}
+
+/*
+ * Let go of a cell that was throttled for so long without a break that the
+ * watchdog would be next: its debt is forgiven, and each of its tasks that wait
+ * can have a turn. Whoever ends the throttling does it, so nobody does it
+ * twice.
+ */
+static __always_inline bool forgive(struct cell *c, u64 now)
+{
+	u64 since = READ_ONCE(c->throttled_since_ns);
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+
+	if (!since || time_before(now, since + THROTTLE_MAX_NS) ||
+	    !unthrottle(c, now))
+		return false;
+	if (nr_runnable < 1)
+		nr_runnable = 1;
+	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 2 * SLICE_NS -
+						    READ_ONCE(c->budget_ns));
+	return true;
+}
+
+/* Whether the cell may run, by its quota. Throttles it where it may not. */
+__noinline int may_spend_quota(u32 slot, u64 now)
+{
+	struct cell *c = cell_at(slot);
+
+	if (!c)
+		return false;
+	refill(c, now);
+	if (READ_ONCE(c->budget_ns) > 0) {
+		unthrottle(c, now);
+		return true;
+	}
+	if (forgive(c, now))
+		return true;
+	throttle(c, slot, now);
+	return false;
+}
+
+static __always_inline bool may_spend(const struct cell *c, u32 slot, u64 now)
+{
+	return !READ_ONCE(c->quota_ns) || may_spend_quota(slot, now);
+}
+
+/*
+ * Let a cell go whose budget is full again, or that nobody waits for. Returns
+ * when to look at it next, or 0. Sets `wake` where it may run now.
+ *
+ * The bit goes first: a task that comes and finds it set does not arm the
+ * timer, but it was counted before that, so it is seen here.
+ */
+static __always_inline u64 serve_throttled(u32 slot, u64 now, bool *wake)
+{
+	u64 bit = 1ULL << (slot % 64);
+	struct cell *c = cell_at(slot);
+	u32 word = slot / 64;
+
+	if (!c || word >= CELL_WORDS)
+		return 0;
+	__sync_fetch_and_and(&throttled_cells[word], ~bit);
+	refill(c, now);
+	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
+	    READ_ONCE(c->nr_runnable) > 0 && !forgive(c, now)) {
+		__sync_fetch_and_or(&throttled_cells[word], bit);
+		return throttle_end(c, now);
+	}
+	unthrottle(c, now);
+	*wake = true;
+	return 0;
+}
+
+/* From here on a cell that is throttled arms the timer again, by itself. */
+static int quota_tick(void *map, int *key, struct quota_timer *t)
+{
+	u64 now = scx_bpf_now(), next = 0;
+	bool wake = false;
+	int word, bit;
+
+	WRITE_ONCE(t->due_ns, 0);
+	bpf_for(word, 0, CELL_WORDS) {
+		u64 left = READ_ONCE(throttled_cells[word % CELL_WORDS]);
+
+		bpf_for(bit, 0, 64) {
+			u64 due;
+
+			if (!(left >> bit))
+				break;
+			if (!(left >> bit & 1))
+				continue;
+			due = serve_throttled(word * 64 + bit, now, &wake);
+			if (due && (!next || time_before(due, next)))
+				next = due;
+		}
+	}
+	if (wake)
+		wake_idle_cpus();
+	if (next)
+		arm_timer(next, now);
+	return 0;
+}
+
+static __always_inline int init_timer(void)
+{
+	struct quota_timer *t = the_timer();
+	int err;
+
+	if (!t)
+		return -EINVAL;
+	t->due_ns = 0;
+	err = bpf_timer_init(&t->timer, &quota_timer, CLOCK_MONOTONIC);
+	if (err && err != -EBUSY)
+		return err;
+	return bpf_timer_set_callback(&t->timer, quota_tick);
+}
+
+#endif /* OCIHOOK_THROTTLE_BPF_H */
