@@ -78,6 +78,7 @@ int cell_update(struct cell_request *req)
 {
 	struct cgroup *cgrp;
 	u64 ref;
+	int err;
 
 	if (!request_is_valid(req))
 		return -EINVAL;
@@ -88,7 +89,8 @@ int cell_update(struct cell_request *req)
 		return -ESRCH;
 	ref = cell_ref(cgrp);
 	bpf_cgroup_release(cgrp);
-	return ref_is_live(ref) ? update_ref(ref, req) : -ENOENT;
+	err = ref_is_live(ref) ? update_ref(ref, req) : -ENOENT;
+	return err == -EAGAIN ? -ENOENT : err;
 }
 
 /* Not inlined: the loop around it would keep 32 addresses on the stack. */

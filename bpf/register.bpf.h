@@ -56,6 +56,15 @@ static __always_inline int update_ref(u64 ref, struct cell_request *req)
 	if (!c)
 		return -ENOENT;
 	err = apply_request(c, ref, req);
+	/*
+	 * The cell may have ended meanwhile, and given up its CPUs before it
+	 * got those of this request. Should the slot have a new owner by now,
+	 * that one loses its own CPUs, and `cells` says so.
+	 */
+	if (!ref_is_live(ref)) {
+		release_owned(ref, c);
+		return -EAGAIN;
+	}
 	bump_config_seq();
 	reserve_host_share();
 	req->cell = ref;
