@@ -78,6 +78,7 @@ struct bpf_iter_num {
 
 /* The task's scheduling flags and policies that never changed their value. */
 enum {
+	PF_EXITING = 0x00000004,
 	PF_KTHREAD = 0x00200000,
 	/* p->scx.flags: on a runqueue; kernel/sched, same on 6.16 and 7.3. */
 	SCX_TASK_QUEUED = 1,

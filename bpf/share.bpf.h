@@ -88,7 +88,9 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 	if (time_before(now, tctx->started_ns))
 		used = 0;
 	__sync_fetch_and_add(&c->vtime, cell_cost(c, used) - tctx->prepaid);
-	spend(c, (s64)(used - tctx->granted_ns));
+	/* An end is not limited: it gives back what others wait for. */
+	spend(c,
+	      (p->flags & PF_EXITING ? 0 : (s64)used) - (s64)tctx->granted_ns);
 	tctx->vtime += task_cost(p, used);
 	tctx->prepaid = 0;
 	tctx->granted_ns = 0;

@@ -88,7 +88,9 @@ def test_cgroups_die_with_their_tasks(make: Make, parent: Path) -> None:
                 assert unregister(release.release(cgroup.name, batch)) == 1
             os.waitpid(pid, 0)
             remove(cgroup)
-    sweep()
-    left = [row for row in list_cells() if row["container"].startswith("dying-")]
-    assert left == []
+    # A slot drains while tasks of its cgroup exit, which 7.3 lets outlive the cgroup for a moment.
+    deadline = time.monotonic() + TIMEOUT_S
+    while left := [row for row in list_cells() if row["container"].startswith("dying-")]:
+        assert time.monotonic() < deadline, left
+        sweep()
     demand_progress(made)
