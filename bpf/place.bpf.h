@@ -47,7 +47,7 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 	if (cpu < 0)
 		return prev_cpu;
 	limit_lag(p, c);
-	limit_task_lag(tctx, c);
+	limit_task_lag(p, tctx, c);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, 0);
 	return cpu;
 }
@@ -160,7 +160,7 @@ static __always_inline void enqueue_task(struct task_struct *p,
 		return;
 	}
 	limit_lag(p, c);
-	limit_task_lag(tctx, c);
+	limit_task_lag(p, tctx, c);
 	if (preempt_at_once(p, tctx, c, enq_flags))
 		return;
 	if (tctx->narrow)

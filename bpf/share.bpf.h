@@ -141,15 +141,22 @@ static __always_inline void limit_lag(struct task_struct *p, struct cell *c)
 		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
 }
 
-/* The same for a task inside its cell: one slice. Returns its vtime. */
-static __always_inline u64 limit_task_lag(struct task_ctx *tctx,
-					  const struct cell *c)
+/*
+ * The same for a task inside its cell: one slice. And what it ran too long, as
+ * on a CPU that had no tick for a while, counts for two slices at most: in a
+ * throttled cell it would else wait for all others to have run as long.
+ */
+static __always_inline void limit_task_lag(struct task_struct *p,
+					   struct task_ctx *tctx,
+					   const struct cell *c)
 {
-	u64 floor = READ_ONCE(c->task_vtime) - SLICE_NS;
+	u64 clock = READ_ONCE(c->task_vtime), floor = clock - SLICE_NS;
+	u64 ceiling = clock + task_cost(p, 2 * SLICE_NS);
 
 	if (time_before(tctx->vtime, floor))
 		tctx->vtime = floor;
-	return tctx->vtime;
+	if (time_before(ceiling, tctx->vtime))
+		tctx->vtime = ceiling;
 }
 
 static __always_inline void advance(u64 *clock, u64 vtime)

@@ -121,7 +121,7 @@ static __always_inline bool forgive(struct cell *c, u64 now)
 		return false;
 	if (nr_runnable < 1)
 		nr_runnable = 1;
-	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 2 * SLICE_NS -
+	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 4 * SLICE_NS -
 						    READ_ONCE(c->budget_ns));
 	return true;
 }
