@@ -119,6 +119,8 @@ struct cell_objects {
 	struct bpf_cpumask __kptr *exec_allowed;
 	/* The own CPUs of a request, while they are claimed. */
 	struct cpu_words wanted;
+	/* When its debt was last forgiven: see throttle.bpf.h. */
+	u64 forgiven_ns;
 	/* Whether its queues exist; queues die with each detach. */
 	u32 has_dsq;
 };

@@ -40,11 +40,38 @@ static __always_inline struct quota_timer *the_timer(void)
 	return bpf_map_lookup_elem(&quota_timer, &zero);
 }
 
-/* When to look at a throttled cell again. */
-static __always_inline u64 throttle_end(const struct cell *c, u64 now)
+/*
+ * Whether the quota is too little for all that want to run: a slice for each of
+ * them would take longer than THROTTLE_MAX_NS. In microseconds, for room.
+ */
+static __always_inline bool is_starved(const struct cell *c)
 {
-	u64 end = period_end(c);
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+	u64 period_us = READ_ONCE(c->period_ns) / NSEC_PER_USEC;
+	u64 quota_us = READ_ONCE(c->quota_ns) / NSEC_PER_USEC;
+
+	return nr_runnable > 0 &&
+	       nr_runnable * (SLICE_NS / NSEC_PER_USEC) * period_us >
+		       THROTTLE_MAX_NS / NSEC_PER_USEC * quota_us;
+}
+
+/* When a throttled cell is let go whatever its budget is: see forgive(). */
+static __always_inline u64 mercy_ns(const struct cell *c, u32 slot)
+{
 	u64 mercy = READ_ONCE(c->throttled_since_ns) + THROTTLE_MAX_NS;
+	struct cell_objects *objects = objects_of(slot);
+	u64 again;
+
+	if (!objects || !is_starved(c))
+		return mercy;
+	again = READ_ONCE(objects->forgiven_ns) + THROTTLE_MAX_NS;
+	return time_before(again, mercy) ? again : mercy;
+}
+
+/* When to look at a throttled cell again. */
+static __always_inline u64 throttle_end(const struct cell *c, u32 slot, u64 now)
+{
+	u64 end = period_end(c), mercy = mercy_ns(c, slot);
 
 	if (time_before(mercy, end))
 		end = mercy;
@@ -102,25 +129,26 @@ static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
 	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
 		return;
 	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
-		arm_timer(throttle_end(c, now), now);
+		arm_timer(throttle_end(c, slot, now), now);
 }
 
 /*
- * Let go of a cell that was throttled for so long without a break that the
- * watchdog would be next: its debt is forgiven, and each of its tasks that wait
- * can have a turn. Whoever ends the throttling does it, so nobody does it
- * twice.
+ * Let go of a cell that was throttled for so long without a break, or starves
+ * for so long, that the watchdog would be next: its debt is forgiven, and each
+ * of its tasks that wait can have a turn. Whoever ends the throttling does it,
+ * so nobody does it twice.
  */
-static __always_inline bool forgive(struct cell *c, u64 now)
+static __always_inline bool forgive(struct cell *c, u32 slot, u64 now)
 {
-	u64 since = READ_ONCE(c->throttled_since_ns);
+	struct cell_objects *objects = objects_of(slot);
 	s64 nr_runnable = READ_ONCE(c->nr_runnable);
 
-	if (!since || time_before(now, since + THROTTLE_MAX_NS) ||
-	    !unthrottle(c, now))
+	if (!objects || !READ_ONCE(c->throttled_since_ns) ||
+	    time_before(now, mercy_ns(c, slot)) || !unthrottle(c, now))
 		return false;
 	if (nr_runnable < 1)
 		nr_runnable = 1;
+	WRITE_ONCE(objects->forgiven_ns, now);
 	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 4 * SLICE_NS -
 						    READ_ONCE(c->budget_ns));
 	return true;
@@ -138,7 +166,7 @@ __noinline int may_spend_quota(u32 slot, u64 now)
 		unthrottle(c, now);
 		return true;
 	}
-	if (forgive(c, now))
+	if (forgive(c, slot, now))
 		return true;
 	throttle(c, slot, now);
 	return false;
@@ -167,9 +195,9 @@ static __always_inline u64 serve_throttled(u32 slot, u64 now, bool *wake)
 	__sync_fetch_and_and(&throttled_cells[word], ~bit);
 	refill(c, now);
 	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
-	    READ_ONCE(c->nr_runnable) > 0 && !forgive(c, now)) {
+	    READ_ONCE(c->nr_runnable) > 0 && !forgive(c, slot, now)) {
 		__sync_fetch_and_or(&throttled_cells[word], bit);
-		return throttle_end(c, now);
+		return throttle_end(c, slot, now);
 	}
 	unthrottle(c, now);
 	*wake = true;
