@@ -154,6 +154,13 @@ static __always_inline bool keeps_running(const struct prev *prev, s32 cpu,
 	       time_before(prev->tctx->vtime, head);
 }
 
+/* Let it run for another slice. For the clocks it begins anew. */
+static __always_inline void go_on(const struct prev *prev, struct cpu_ctx *here)
+{
+	advance_clocks(prev->c, prev->tctx, here);
+	grant_slice(prev->p, prev->tctx, prev->c, here, SLICE_NS);
+}
+
 /*
  * Take a task of the best cell, or let the one that was running go on. CPUs
  * whose ticks coincide pick the same task, and one of them finds it gone: it
@@ -171,8 +178,7 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 
 	bpf_for(attempt, 0, PICK_ATTEMPTS) {
 		if (prev->c && keeps_running(prev, cpu, pick, now)) {
-			grant_slice(prev->p, prev->tctx, prev->c, here,
-				    SLICE_NS);
+			go_on(prev, here);
 			taken = true;
 			break;
 		}
@@ -232,7 +238,7 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	 */
 	if (prev.c && may_run_on(prev.p, prev.tctx, prev.c, cpu) &&
 	    may_spend(prev.c, prev.tctx->cell, now))
-		grant_slice(prev.p, prev.tctx, prev.c, here, SLICE_NS);
+		go_on(&prev, here);
 }
 
 #endif /* OCIHOOK_DISPATCH_BPF_H */

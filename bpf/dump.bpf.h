@@ -6,7 +6,8 @@
  *
  * Times are in ns. A cell's vtime is relative to the clock of all cells, a
  * task's to that of its cell: below 0 is owed CPU time. All of it is read
- * while other CPUs go on, so numbers on two lines may be of two moments.
+ * while other CPUs go on, so numbers on two lines may be of two moments, and
+ * what began on another CPU a moment ago may have begun in the future.
  */
 #ifndef OCIHOOK_DUMP_BPF_H
 #define OCIHOOK_DUMP_BPF_H

@@ -19,25 +19,6 @@ static __always_inline bool is_attached(void)
 	return rec && READ_ONCE(rec->attached_ns) && !READ_ONCE(rec->exited_ns);
 }
 
-/* Release whatever a cgroup has, by its id. Returns how many slots. */
-__noinline u32 release_cgid(u64 cgid)
-{
-	u32 released = 0;
-	int slot;
-
-	bpf_for(slot, 1, nr_slots()) {
-		struct cell *c = cell_at(slot);
-		u32 generation;
-
-		if (!c || READ_ONCE(c->state) != CELL_LIVE)
-			continue;
-		generation = READ_ONCE(c->generation);
-		if (c->cgid == cgid)
-			released += release_slot(slot, generation);
-	}
-	return released;
-}
-
 SEC("syscall")
 int cell_register(struct cell_request *req)
 {
@@ -93,7 +74,11 @@ int cell_update(struct cell_request *req)
 	return err == -EAGAIN ? -ENOENT : err;
 }
 
-/* Not inlined: the loop around it would keep 32 addresses on the stack. */
+/*
+ * Whether a cell is meant: by its cgroup's id, or by its container and bundle
+ * where that is all that is known. Not inlined: the loop around it would keep
+ * 32 addresses on the stack.
+ */
 static __noinline bool release_matches(const struct cell *c,
 				       const struct cell_release *release)
 {
@@ -101,7 +86,9 @@ static __noinline bool release_matches(const struct cell *c,
 	const u64 *theirs = (const u64 *)release->container;
 	int word;
 
-	if (!c->cgid || c->bundle_hash != release->bundle_hash)
+	if (release->cgid || !c->cgid)
+		return c->cgid == release->cgid;
+	if (c->bundle_hash != release->bundle_hash)
 		return false;
 	/* Unrolled: the context is read at constant offsets only. */
 	UNROLLED
@@ -117,10 +104,6 @@ int cell_unregister(struct cell_release *release)
 	u32 released = 0;
 	int slot;
 
-	if (release->cgid) {
-		release->released = release_cgid(release->cgid);
-		return 0;
-	}
 	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 		u32 generation;

@@ -11,8 +11,6 @@ import pytest
 from bundle import TIMEOUT_S
 from conftest import cells_of
 
-from ocihook.sched.cells import list_cells
-
 pytestmark = pytest.mark.usefixtures("scheduler")
 
 # No systemd in the guest, no network, and no overlay module in every kernel.
@@ -70,5 +68,5 @@ def test_annotated_container_gets_its_cell(runtime: str, rootfs: Path) -> None:
 
 
 def test_container_without_an_annotation_is_left_alone(rootfs: Path) -> None:
-    run(rootfs, "crun")
-    assert [cell["cell"] for cell in list_cells()] == [0]
+    container = run(rootfs, "crun")
+    assert cells_of(container) == []
