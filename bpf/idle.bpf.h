@@ -53,7 +53,10 @@ static __always_inline s32 pick_idle(const struct cpumask *mask)
 	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(mask, 0);
 }
 
-/* Whether any CPU of the machine is idle: what spares most of the scans. */
+/*
+ * Whether no CPU of the machine is idle. Asked first: to search in vain costs
+ * more, and the machines where that happens are those short of CPU time.
+ */
 static __always_inline bool none_is_idle(void)
 {
 	const struct cpumask *idle = scx_bpf_get_idle_cpumask();
@@ -75,11 +78,11 @@ static __always_inline s32 take_idle_cpu(struct task_struct *p,
 	const struct cpumask *mask = NULL;
 	s32 cpu;
 
-	if (tctx->narrow || config.nr_llcs > 1) {
-		if (none_is_idle())
-			return -EBUSY;
-		if (tctx->narrow)
-			return scan_idle(p, tctx, -1, home);
+	if (none_is_idle())
+		return -EBUSY;
+	if (tctx->narrow)
+		return scan_idle(p, tctx, -1, home);
+	if (config.nr_llcs > 1) {
 		cpu = scan_idle(p, tctx, llc_of(scx_bpf_task_cpu(p)), home);
 		if (cpu >= 0)
 			return cpu;

@@ -42,6 +42,9 @@ static __always_inline bool head_vtime(u64 dsq_id, u64 *vtime)
 	struct task_struct *p;
 	bool found = false;
 
+	/* Most are: it spares the iterator and the queue's lock. */
+	if (scx_bpf_dsq_nr_queued(dsq_id) <= 0)
+		return false;
 	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (p) {
