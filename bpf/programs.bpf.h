@@ -86,9 +86,10 @@ static __noinline bool release_matches(const struct cell *c,
 	const u64 *theirs = (const u64 *)release->container;
 	int word;
 
-	if (release->cgid || !c->cgid)
+	if (release->cgid)
 		return c->cgid == release->cgid;
-	if (c->bundle_hash != release->bundle_hash)
+	/* A shared cell is no container's: it ends with its last member. */
+	if (!c->cgid || c->bundle_hash != release->bundle_hash)
 		return false;
 	/* Unrolled: the context is read at constant offsets only. */
 	UNROLLED
