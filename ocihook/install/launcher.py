@@ -30,10 +30,12 @@ sys.path += {directories!r}
 try:
     from ocihook.hook.main import run
 except Exception as error:  # a package that is gone must not keep containers from starting
-    os.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
-    while os.read(0, 65536):
-        pass
-    os._exit(0)
+    try:
+        while os.read(0, 65536):
+            pass
+        os.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
+    finally:  # the two may be closed
+        os._exit(0)
 run(sys.argv)
 """
 
