@@ -13,7 +13,8 @@ Imports inside functions keep a stage from paying for what only another needs.
 
 It never surprises the runtime: standard input is drained on every path,
 nothing goes to standard output, no child is started, and what fails ends as one
-line on standard error and exit status 0, unless the container asked for more.
+line on standard error, a record in the journal, and exit status 0, unless the
+container asked for more.
 
 Reading order: ``main`` (exit status), ``stages`` (what happens), then what they
 read: ``state`` and ``bundle`` (over ``json`` and ``fields``), ``annotations``,

@@ -28,10 +28,11 @@ class ContainerState:
 
     ``pid`` is None when no process is named: runc and podman omit it after the
     end, crun says 0. ``annotations`` are the state's until the stage adds those
-    of config.json; they decide whether a failure counts.
+    of config.json; they decide whether a failure counts. ``cell`` is the slot once
+    there is one.
     """
 
-    __slots__ = ("annotations", "bundle", "id", "pid", "status")
+    __slots__ = ("annotations", "bundle", "cell", "id", "pid", "status")
 
     def __init__(
         self, *, id: str, pid: int | None, status: str, bundle: str, annotations: dict[str, str]
@@ -41,6 +42,7 @@ class ContainerState:
         self.status = status
         self.bundle = bundle
         self.annotations = annotations
+        self.cell: int | None = None
 
     def bundle_hash(self) -> int:
         """Return the hash of the bundle's path that all stages of one container agree on."""
