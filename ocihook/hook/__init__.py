@@ -18,6 +18,6 @@ container asked for more.
 
 Reading order: ``main`` (exit status), ``stages`` (what happens), then what they
 read: ``state`` and ``bundle`` (over ``json`` and ``fields``), ``annotations``,
-``cgroup``; ``request`` makes a :class:`ocihook.cell.CellSpec` of it all, and
+``cgroup`` (over ``identity``); ``request`` makes a :class:`ocihook.cell.CellSpec` of it all, and
 ``ocihook.grant`` gives the cell the CPUs of its own that it wishes.
 """

@@ -23,8 +23,8 @@ OF_OURS = {
     "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.limits",
     "ocihook.mark", "ocihook.paths", "ocihook.record", "ocihook.release",
     "ocihook.hook", "ocihook.hook.annotations", "ocihook.hook.bundle", "ocihook.hook.cgroup",
-    "ocihook.hook.fields", "ocihook.hook.json", "ocihook.hook.main", "ocihook.hook.process",
-    "ocihook.hook.request", "ocihook.hook.stages", "ocihook.hook.state",
+    "ocihook.hook.fields", "ocihook.hook.identity", "ocihook.hook.json", "ocihook.hook.main",
+    "ocihook.hook.process", "ocihook.hook.request", "ocihook.hook.stages", "ocihook.hook.state",
 }  # fmt: skip
 OF_BPF = {
     "ocihook._bpf", "ocihook._bpf.pinned", "ocihook._bpf.syscalls", "ocihook._bpf._syscalls",
