@@ -14,7 +14,7 @@ apply_cgroup_root_flags; seen on 6.18).
 """
 
 import errno
-import os
+import posix as os
 
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
 from ocihook.hook.identity import demand_same, pin, read

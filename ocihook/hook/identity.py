@@ -21,7 +21,7 @@ speak of different processes, as under an engine in a pid namespace of its own
 that kept the host's /proc.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
 

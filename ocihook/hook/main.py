@@ -8,7 +8,7 @@ on standard error, which runc and podman show, and a record in the journal,
 since crun and youki show nothing.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import OcihookError, SystemCallError
 from ocihook.hook import process
@@ -98,7 +98,7 @@ def _unexpected(error: Exception) -> OcihookError:
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        place = f"{os.path.basename(code.co_filename)}:{traceback.tb_lineno}"
+        place = f"{code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return OcihookError(
         f"internal error: {type(error).__name__}: {error} at {place}", "please report it"

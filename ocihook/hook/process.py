@@ -6,7 +6,7 @@ resource limits of the container; any runtime may hand over a deleted working
 directory, closed standard streams, or a pipe that nobody reads.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import DeadlineExceeded, StateError
 
@@ -130,4 +130,4 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             # The lowest free number: those below are open by now.
-            os.open(os.devnull, os.O_RDWR)
+            os.open("/dev/null", os.O_RDWR)

@@ -6,7 +6,7 @@ statuses pass: crun adds ``root`` and says "starting", podman "stopped" without
 a pid.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import StateError
 from ocihook.hook.fields import Fields
@@ -46,7 +46,7 @@ class ContainerState:
 
     def bundle_hash(self) -> int:
         """Return the hash of the bundle's path that all stages of one container agree on."""
-        return bundle_hash(os.path.realpath(self.bundle))
+        return bundle_hash(_resolved(self.bundle))
 
 
 def parse(data: bytes) -> ContainerState:
@@ -73,6 +73,26 @@ def parse(data: bytes) -> ContainerState:
         bundle=bundle,
         annotations=fields.texts("annotations"),
     )
+
+
+def _resolved(path: str) -> str:
+    """Return an absolute path without symbolic links; from where it is not there on, as it is.
+
+    The kernel's answer: ``os.path.realpath`` would be the only reason to import ``os``.
+    """
+    missing = ""
+    while True:
+        try:
+            file = os.open(path or "/", os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            path, _, name = path.rpartition("/")
+            if name not in ("", "."):
+                missing = f"/{name}{missing}"
+            continue
+        try:
+            return os.readlink(f"/proc/self/fd/{file}").rstrip("/") + missing or "/"
+        finally:
+            os.close(file)
 
 
 def _required(fields: Fields, key: str) -> str:

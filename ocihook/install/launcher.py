@@ -24,18 +24,19 @@ _MAX_SHEBANG_BYTES = 255
 _TEXT = """\
 #!{interpreter} -IS
 {marker}written by `ocihook install`; `ocihook uninstall` removes it
-import os, sys
+import gc, posix, sys
+gc.disable()  # 0.2 ms; what is not in cycles is freed all the same
 sys.dont_write_bytecode = True
 sys.path += {directories!r}
 try:
     from ocihook.hook.main import run
 except Exception as error:  # a package that is gone must not keep containers from starting
     try:
-        while os.read(0, 65536):
+        while posix.read(0, 65536):
             pass
-        os.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
+        posix.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
     finally:  # the two may be closed
-        os._exit(0)
+        posix._exit(0)
 run(sys.argv)
 """
 

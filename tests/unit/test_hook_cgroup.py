@@ -5,6 +5,7 @@ That the kernel plays its part is for tests/guest to show.
 """
 
 import os
+import posix
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def test_read_a_control_file(host: Host) -> None:
 
 def test_mark(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
-    monkeypatch.setattr(os, "setxattr", lambda *arguments: written.append(arguments))
+    monkeypatch.setattr(posix, "setxattr", lambda *arguments: written.append(arguments))
     with host.find() as home:
         home.mark(b"{}")
         assert written == [(home.directory, CELL_MARK, b"{}")]
@@ -187,7 +188,7 @@ def test_mark_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> None:
         raise OSError(95, "not supported")
 
-    monkeypatch.setattr(os, "setxattr", refuse)
+    monkeypatch.setattr(posix, "setxattr", refuse)
     with (
         host.find() as home,
         pytest.raises(

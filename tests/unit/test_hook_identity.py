@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import posix
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_a_pid_whose_process_ends_while_we_read_about_it(
             host.close()
         return readlink(path)
 
-    monkeypatch.setattr(os, "readlink", end_it_then_readlink)
+    monkeypatch.setattr(posix, "readlink", end_it_then_readlink)
     with pytest.raises(ProcessGone, match=f"^pid {host.pid}: ended$"):
         host.find()
     assert host.child.returncode is not None

@@ -26,7 +26,7 @@ STATE = CORPUS / "state/good/captured-crun-1.21-createRuntime.json"
 CONFIG = CORPUS / "config/good/captured-crun-1.21-spec.json"
 
 STUBS = """
-import os
+import posix as os
 from ocihook._bpf import pinned
 pinned.obj_get = lambda path: os.open("/", os.O_RDONLY | os.O_CLOEXEC)
 pinned.prog_run = lambda fd, context: 0
