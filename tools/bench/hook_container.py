@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ocihook
-from ocihook.install import launcher
+from ocihook.install import launcher, pack
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """As of the hooks.d files."""
@@ -45,7 +45,9 @@ def hook_program(directory: Path) -> tuple[Path, Path]:
     """
     (directory / "stubs.py").write_text(STUBS)
     py_compile.compile(str(directory / "stubs.py"), doraise=True)
-    compileall.compile_dir(Path(ocihook.__file__).parent, quiet=2)
+    package = Path(ocihook.__file__).parent
+    compileall.compile_dir(package, quiet=2)
+    pack.write(package.parent)
     text = launcher.text(directories=(*launcher.module_directories(), directory)).decode()
     main = "    from ocihook.hook.main import run\n"
     assert main in text
