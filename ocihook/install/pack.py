@@ -12,6 +12,7 @@ import sys
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
+from ocihook.errors import InstallError
 from ocihook.hook import unpack
 
 MAX_BYTES = 1 << 20
@@ -63,13 +64,18 @@ def write(directory: Path) -> None:
     """Write the file in one step: hooks may be reading it.
 
     Raises:
-        OSError: when it cannot be written.
+        InstallError: when it cannot be written.
     """
     target = path(directory)
-    target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
-    temporary.write_bytes(content(directory))
-    temporary.replace(target)
+    try:
+        target.parent.mkdir(exist_ok=True)
+        temporary.write_bytes(content(directory))
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        problem = os.strerror(error.errno or 0).lower()
+        raise InstallError(f"{target}: cannot be written: {problem}") from error
 
 
 def _packed(directory: Path, name: str) -> "unpack.Packed":

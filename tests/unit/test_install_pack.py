@@ -12,6 +12,7 @@ import pytest
 from test_hook_imports import OF_BPF, OF_OURS
 
 import ocihook
+from ocihook.errors import InstallError
 from ocihook.install import launcher, pack
 
 OF_C = {"ocihook._bpf._syscalls", "_cffi_backend"}
@@ -118,3 +119,12 @@ def test_its_order_is_that_of_imports(installed: Installed) -> None:
         capture_output=True, text=True, timeout=30, check=True,
     )  # fmt: skip
     assert done.stdout == ""
+
+
+def test_it_cannot_be_written(installed: Installed) -> None:
+    installed.pack.unlink()
+    installed.pack.mkdir()
+    (installed.pack / "file").touch()
+    with pytest.raises(InstallError, match=r"\.pack: cannot be written: "):
+        pack.write(installed.package.parent)
+    assert list(installed.pack.parent.iterdir()) == [installed.pack]
