@@ -26,11 +26,11 @@ _TEXT = """\
 #!{interpreter} -IS
 {marker}written by `ocihook install`; `ocihook uninstall` removes it
 import gc, marshal, posix, sys
-from _frozen_importlib_external import MAGIC_NUMBER
 gc.disable()  # 0.2 ms; what is not in cycles is freed all the same
 sys.dont_write_bytecode = True
 sys.path += {directories!r}
 try:
+    from _frozen_importlib_external import MAGIC_NUMBER
     file = posix.open({pack!r}, posix.O_RDONLY | posix.O_CLOEXEC)
     data = posix.read(file, {pack_bytes})
     posix.close(file)
