@@ -148,12 +148,14 @@ def unified_mount(mountinfo: str, path: str) -> tuple[str, int]:
     Raises:
         CgroupError: when no mount of cgroup v2 shows it.
     """
+    # By where it is mounted: what came last hides what is below it, which may be another part.
+    mounts = {}
     for line in mountinfo.split("\n"):
         left, _, right = line.partition(" - ")
-        if not right.startswith("cgroup2 "):
-            continue
-        device, root, point = left.split(" ")[2:5]
-        root = _unescape(root)
+        if right.startswith("cgroup2 "):
+            device, root, point = left.split(" ")[2:5]
+            mounts[point] = device, _unescape(root)
+    for point, (device, root) in mounts.items():
         if root == "/":
             root = ""
         if path == root or path.startswith(root + "/"):

@@ -158,6 +158,8 @@ def line(root: str, point: str, kind: str = "cgroup2") -> str:
         (line("/kubelet", "/sys/fs/cgroup"), "/kubelet", "/sys/fs/cgroup"),
         (line("/kube", "/one") + line("/", "/two"), "/kubelet/pod", "/two/kubelet/pod"),
         (line("/", "/a\\040b\\134c"), "/d", "/a b\\c/d"),
+        (line("/", "/one") + line("/pod", "/one"), "/pod/c1", "/one/c1"),
+        (line("/", "/one") + line("/pod", "/one") + line("/", "/two"), "/c1", "/two/c1"),
     ],
 )
 def test_unified_mount(mountinfo: str, path: str, where: str) -> None:
