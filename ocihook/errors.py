@@ -19,10 +19,10 @@
     ├── InstallError                73 EX_CANTCREAT    a file cannot be placed or removed
     └── SystemCallError             71 EX_OSERR        a system call failed; no permission: 77
 
-This module is on the hook's path: it imports ``os`` alone.
+This module is on the hook's path: it imports ``posix`` alone, of which ``os`` has these names.
 """
 
-import os
+import posix as os
 
 
 class OcihookError(Exception):

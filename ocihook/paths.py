@@ -21,6 +21,9 @@ SCHED_EXT = "/sys/kernel/sched_ext"
 CELL_MARK = "trusted.ocihook.cell"
 """Extended attribute of a cgroup directory: the desired cell, as compact JSON."""
 
+JOURNAL_SOCKET = "/run/systemd/journal/socket"
+"""Where systemd-journald takes records (systemd.io/JOURNAL_NATIVE_PROTOCOL)."""
+
 HOOK_PROGRAM = "/usr/libexec/oci/hooks.d/ocihook-hook"
 """The lean program that runtimes call."""
 

@@ -5,7 +5,7 @@ From sysfs (Documentation/admin-guide/cputopology.rst, ABI/testing/sysfs-devices
 -node). On the hook's path, for containers that wish own CPUs alone; one file a core is read.
 """
 
-import os
+import posix as os
 
 from ocihook import cpulist
 from ocihook.errors import CpulistError, SystemCallError

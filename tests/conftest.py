@@ -13,6 +13,9 @@ import pytest
 ALLOWED_SKIPS = (
     # tests/runtime shows how a kernel without sched_ext is refused; a host that has it cannot.
     "this kernel has sched_ext",
+    # tests/runtime runs real container runtimes.
+    "needs root and cgroup2",
+    "needs root and systemd-journald",
 )
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)

@@ -5,7 +5,7 @@ Every call opens a pin, runs or reads it, and closes it: a hook does one of them
 """
 
 import errno
-import os
+import posix as os
 
 from ocihook._bpf.syscalls import obj_get, prog_run
 from ocihook.abi import CellQuery, CellRelease, CellRequest, CellSweep

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a cell, and whose CPUs are whose, through the pins. On the hook's path."""
 
-import os
+import posix as os
 
 from ocihook import cpulist
 from ocihook._bpf.pinned import open_pin

@@ -5,8 +5,8 @@ Of 15 to 100 KiB that engines write. What the runtime did with it stands in the
 cgroup and goes first; config.json serves where the cgroup says nothing.
 """
 
-import os
-from stat import S_ISREG
+import posix as os
+from _stat import S_ISREG
 
 from ocihook import cpulist
 from ocihook.errors import BundleError, CpulistError

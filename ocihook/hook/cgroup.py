@@ -14,16 +14,11 @@ apply_cgroup_root_flags; seen on 6.18).
 """
 
 import errno
-import os
+import posix as os
 
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
+from ocihook.hook.identity import demand_same, pin, read
 from ocihook.paths import CELL_MARK
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from signal import pidfd_send_signal
-else:
-    from _signal import pidfd_send_signal  # `signal` wraps it in enums, 5 ms of them
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_FILE_BYTES = 65536
@@ -89,20 +84,18 @@ def find(pid: int, proc: str = "/proc") -> Cgroup:
         CgroupError: when the cgroup cannot be had, or must not become a cell.
         SystemCallError: when the kernel refuses, as it does to rootless users.
     """
-    pidfd = _pidfd(pid)
+    pidfd = pin(pid, proc)
     try:
-        own_path = unified_path(_read(f"{proc}/self/cgroup"), "the hook")
+        own_path = unified_path(read(f"{proc}/self/cgroup"), "the hook")
         try:
-            path = unified_path(_read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
+            path = unified_path(read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
             namespace = os.readlink(f"{proc}/{pid}/ns/cgroup")
         except (FileNotFoundError, ProcessLookupError):
             raise ProcessGone(f"pid {pid}: ended") from None
         except PermissionError as error:
             raise SystemCallError(f"pid {pid}: cgroup namespace", error.errno or 0) from None
-        # A pid is not given away while its process lives: if it still does, all
-        # that was read under the number was about the process of the pidfd.
-        _ask(pidfd, pid)
-        directory = _open(path, _read(f"{proc}/self/mountinfo"))
+        demand_same(pidfd, pid, proc)
+        directory = _open(path, read(f"{proc}/self/mountinfo"))
         try:
             if namespace != os.readlink(f"{proc}/self/ns/cgroup"):
                 path = _climb_to_namespace_root(pidfd, pid, namespace, path, directory)
@@ -123,7 +116,8 @@ def unified_path(text: str, whose: str) -> str:
             gone or outside of our cgroup namespace.
     """
     path = ""
-    for line in text.splitlines():
+    # Not splitlines(): a cgroup's name may hold what Unicode calls a line's end, but no newline.
+    for line in text.split("\n"):
         hierarchy, _, rest = line.partition(":")
         controllers, _, where = rest.partition(":")
         if hierarchy == "0" and not controllers:
@@ -154,12 +148,14 @@ def unified_mount(mountinfo: str, path: str) -> tuple[str, int]:
     Raises:
         CgroupError: when no mount of cgroup v2 shows it.
     """
-    for line in mountinfo.splitlines():
+    # By where it is mounted: what came last hides what is below it, which may be another part.
+    mounts = {}
+    for line in mountinfo.split("\n"):
         left, _, right = line.partition(" - ")
-        if not right.startswith("cgroup2 "):
-            continue
-        device, root, point = left.split(" ")[2:5]
-        root = _unescape(root)
+        if right.startswith("cgroup2 "):
+            device, root, point = left.split(" ")[2:5]
+            mounts[point] = device, _unescape(root)
+    for point, (device, root) in mounts.items():
         if root == "/":
             root = ""
         if path == root or path.startswith(root + "/"):
@@ -232,35 +228,6 @@ def _refuse_shared(path: str, own_path: str) -> None:
             f"cgroup {path}: shared with the runtime that started the container",
             "let the runtime create a cgroup for it; podman: not --cgroups=disabled",
         )
-
-
-def _pidfd(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise ProcessGone(f"pid {pid}: no such process") from None
-    except OSError as error:
-        raise SystemCallError(f"pid {pid}: pidfd_open", error.errno or 0) from None
-
-
-def _ask(pidfd: int, pid: int) -> None:
-    try:
-        pidfd_send_signal(pidfd, 0)
-    except ProcessLookupError:
-        raise ProcessGone(f"pid {pid}: ended") from None
-    except PermissionError:
-        pass  # alive, and somebody else's
-
-
-def _read(path: str) -> str:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = b""
-        while chunk := os.read(file, _MAX_FILE_BYTES):
-            data += chunk
-        return data.decode("utf-8", "surrogateescape")
-    finally:
-        os.close(file)
 
 
 def _unescape(field: str) -> str:

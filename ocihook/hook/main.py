@@ -4,12 +4,13 @@
 Exit status 0 unless the container is annotated ``org.ocihook/required=true``;
 then that of the error (ocihook/errors.py). poststop always ends with 0: nothing
 is left to protect, and crun and podman would only warn. What fails is one line
-on standard error, which runc and podman show.
+on standard error, which runc and podman show, and a record in the journal,
+since crun and youki show nothing.
 """
 
-import os
+import posix as os
 
-from ocihook.errors import OcihookError
+from ocihook.errors import OcihookError, SystemCallError
 from ocihook.hook import process
 from ocihook.hook.annotations import is_required
 from ocihook.hook.stages import STAGES
@@ -20,7 +21,11 @@ _MAX_LINE_BYTES = 1024
 
 def run(argv: list[str]) -> None:
     """Run, and end the process; the interpreter's own end would take another millisecond."""
-    os._exit(main(argv))
+    status = 0
+    try:
+        status = main(argv)
+    finally:
+        os._exit(status)
 
 
 def main(argv: list[str]) -> int:
@@ -28,49 +33,73 @@ def main(argv: list[str]) -> int:
     stage = argv[1] if len(argv) > 1 else ""
     state = None
     try:
-        process.prepare()
-        data = process.read_stdin(MAX_STATE_BYTES)
-        if stage not in STAGES:
-            # Not an error: newer hook files may meet an older program, and no
-            # container shall fail for that.
-            _complain(stage, state, f"unknown stage, nothing done (known: {', '.join(STAGES)})")
-            return 0
-        state = parse(data)
-        STAGES[stage](state)
-        process.finish()
+        try:
+            process.prepare()
+            data = process.read_stdin(MAX_STATE_BYTES)
+            if stage not in STAGES:
+                # The state is not looked at: newer hook files may meet an older program, and no
+                # container shall fail for that.
+                raise OcihookError(f"unknown stage, nothing done (known: {', '.join(STAGES)})")
+            state = parse(data)
+            STAGES[stage](state)
+        finally:
+            # Here and not below, so that a deadline that passes just now is one more error.
+            process.finish()
         return 0
     except OcihookError as error:
-        process.finish()
-        message, code = str(error), error.exit_code
+        problem = error
     except Exception as error:
-        process.finish()
-        message, code = _describe(error), OcihookError.exit_code
-    _complain(stage, state, message)
+        problem = _unexpected(error)
     counts = state is not None and stage != "poststop" and is_required(state.annotations)
-    return code if counts else 0
+    status = problem.exit_code if counts else 0
+    try:
+        _report(stage, state, problem, status)
+    except Exception:  # out of memory, say: what becomes of the container is more than the words
+        process.write_stderr(b"ocihook: failed, and cannot say why\n")
+    return status
 
 
-def _complain(stage: str, state: ContainerState | None, message: str) -> None:
-    """Write one line, in one piece: several hooks may share the file."""
-    parts = ["ocihook", stage or "(no stage)"]
+def _report(stage: str, state: ContainerState | None, problem: OcihookError, status: int) -> None:
+    """Write one line to standard error, and the same with all its parts to the journal."""
+    parts = [stage or "(no stage)"]
     if state is not None:
         parts.append(f"container {state.id}")
-    parts.append(message)
-    line = ": ".join(parts).encode("ascii", "backslashreplace")[:_MAX_LINE_BYTES]
+    parts.append(str(problem))
+    line = ": ".join(parts).encode("ascii", "backslashreplace")
     # What we quote comes from outside: no second line, no terminal escapes.
-    printable = bytes(byte if 32 <= byte < 127 else ord("?") for byte in line)
-    try:
-        os.write(2, printable + b"\n")
-    except OSError:
-        pass  # nobody listens
+    line = bytes(byte if 32 <= byte < 127 else ord("?") for byte in line)
+    process.write_stderr((b"ocihook: " + line)[:_MAX_LINE_BYTES] + b"\n")
+
+    from ocihook.hook import journal
+
+    journal.send(
+        [
+            ("MESSAGE", line.decode()),
+            ("MESSAGE_ID", journal.HOOK_FAILED),
+            ("PRIORITY", journal.ERR if status else journal.WARNING),
+            ("SYSLOG_IDENTIFIER", "ocihook"),
+            ("OCIHOOK_STAGE", stage),
+            ("OCIHOOK_ERROR", type(problem).__name__),
+            ("OCIHOOK_STATUS", status),
+            ("OCIHOOK_CONTAINER", state and state.id),
+            ("OCIHOOK_BUNDLE", state and state.bundle),
+            ("OCIHOOK_CELL", state and state.cell),
+        ]
+    )
 
 
-def _describe(error: Exception) -> str:
-    """Name an error that nobody expected, and where it came up."""
+def _unexpected(error: Exception) -> OcihookError:
+    """Name what the system did not have for us, or an error of our own and where it came up."""
+    if isinstance(error, OSError) and error.errno:
+        return SystemCallError(str(error.filename or "a system call"), error.errno)
+    if isinstance(error, MemoryError):
+        return SystemCallError("memory", 12)  # ENOMEM, the same on every Linux architecture
     place = ""
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        place = f"{os.path.basename(code.co_filename)}:{traceback.tb_lineno}"
+        place = f"{code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
-    return f"internal error: {type(error).__name__}: {error} at {place} (please report it)"
+    return OcihookError(
+        f"internal error: {type(error).__name__}: {error} at {place}", "please report it"
+    )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a sane process of whatever state a runtime starts a hook in.
 
-crun runs hooks with every signal blocked and, since 1.14, umask 0; any of them
-may hand over a deleted working directory or closed standard streams.
+crun runs hooks with every signal blocked and, since 1.14, umask 0, and with the
+resource limits of the container; any runtime may hand over a deleted working
+directory, closed standard streams, or a pipe that nobody reads.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import DeadlineExceeded, StateError
 
@@ -22,7 +23,12 @@ Long, because a machine that starts many containers at once is short of CPU time
 that waits is better than one in the wrong cell; yet below the 30 s of the hooks.d files.
 """
 
+REPORT_S = 1.0
+"""How long to wait for somebody who does not read our standard error."""
+
 _CHUNK_BYTES = 65536
+
+_armed = False
 
 
 def prepare(deadline_s: float = DEADLINE_S) -> None:
@@ -36,14 +42,26 @@ def prepare(deadline_s: float = DEADLINE_S) -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     _signal.signal(_signal.SIGALRM, _exceed)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    _signal.setitimer(_signal.ITIMER_REAL, deadline_s)
+    arm(deadline_s)
     os.umask(0o077)
     os.chdir("/")
     _open_standard_streams()
 
 
+def arm(deadline_s: float) -> None:
+    """Let ``DeadlineExceeded`` be raised once, wherever we stand after that time.
+
+    To be followed by :func:`finish` in a ``finally``, with what catches the error around it.
+    """
+    global _armed
+    _armed = True
+    _signal.setitimer(_signal.ITIMER_REAL, deadline_s)
+
+
 def finish() -> None:
-    """Stop the deadline: what is left to do is to report."""
+    """Stop the deadline: nothing is raised after this."""
+    global _armed
+    _armed = False  # first: the signal may be there already, and Python not have looked
     _signal.setitimer(_signal.ITIMER_REAL, 0)
 
 
@@ -62,7 +80,7 @@ def read_stdin(limit_bytes: int) -> bytes:
     chunks = []
     size_bytes = 0
     try:
-        while chunk := os.read(0, _CHUNK_BYTES):
+        while chunk := _read_chunk():
             size_bytes += len(chunk)
             if size_bytes <= limit_bytes:
                 chunks.append(chunk)
@@ -73,10 +91,36 @@ def read_stdin(limit_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
+def write_stderr(line: bytes) -> None:
+    """Write `line` in one piece: several hooks may share the file.
+
+    A second at most, since runc reads the pipe at the other end only while it
+    waits for us, and others may never. What cannot be written is lost.
+    """
+    try:
+        try:
+            arm(REPORT_S)
+            os.write(2, line)
+        finally:
+            finish()
+    except (OSError, DeadlineExceeded):
+        pass  # nobody listens
+
+
+def _read_chunk() -> bytes:
+    try:
+        return os.read(0, _CHUNK_BYTES)
+    except BlockingIOError:
+        # Somebody's socket or event loop. Only our end of a pipe changes by this.
+        os.set_blocking(0, True)
+        return os.read(0, _CHUNK_BYTES)
+
+
 def _exceed(signum: int, frame: object) -> None:
-    raise DeadlineExceeded(
-        "the deadline has passed", "the machine is overloaded, or standard input never ends"
-    )
+    if _armed:
+        raise DeadlineExceeded(
+            "the deadline has passed", "the machine is overloaded, or standard input never ends"
+        )
 
 
 def _open_standard_streams() -> None:
@@ -86,4 +130,4 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             # The lowest free number: those below are open by now.
-            os.open(os.devnull, os.O_RDWR)
+            os.open("/dev/null", os.O_RDWR)

@@ -89,9 +89,9 @@ def _enrol(state: ContainerState, pid: int) -> None:
         try:
             home.mark(mark.write(spec))
         finally:
-            slot, _ = pinned.register(spec.request(home.cgid))
+            state.cell, _ = pinned.register(spec.request(home.cgid))
             if spec.wishes_own():
-                missing = _grant(spec, home, slot)
+                missing = _grant(spec, home, state.cell)
     if missing:
         raise OwnCpusTaken(missing, "see: ocihook cells")
 

@@ -6,7 +6,7 @@ statuses pass: crun adds ``root`` and says "starting", podman "stopped" without
 a pid.
 """
 
-import os
+import posix as os
 
 from ocihook.errors import StateError
 from ocihook.hook.fields import Fields
@@ -28,10 +28,11 @@ class ContainerState:
 
     ``pid`` is None when no process is named: runc and podman omit it after the
     end, crun says 0. ``annotations`` are the state's until the stage adds those
-    of config.json; they decide whether a failure counts.
+    of config.json; they decide whether a failure counts. ``cell`` is the slot once
+    there is one.
     """
 
-    __slots__ = ("annotations", "bundle", "id", "pid", "status")
+    __slots__ = ("annotations", "bundle", "cell", "id", "pid", "status")
 
     def __init__(
         self, *, id: str, pid: int | None, status: str, bundle: str, annotations: dict[str, str]
@@ -41,10 +42,11 @@ class ContainerState:
         self.status = status
         self.bundle = bundle
         self.annotations = annotations
+        self.cell: int | None = None
 
     def bundle_hash(self) -> int:
         """Return the hash of the bundle's path that all stages of one container agree on."""
-        return bundle_hash(os.path.realpath(self.bundle))
+        return bundle_hash(_resolved(self.bundle))
 
 
 def parse(data: bytes) -> ContainerState:
@@ -71,6 +73,26 @@ def parse(data: bytes) -> ContainerState:
         bundle=bundle,
         annotations=fields.texts("annotations"),
     )
+
+
+def _resolved(path: str) -> str:
+    """Return an absolute path without symbolic links; from where it is not there on, as it is.
+
+    The kernel's answer: ``os.path.realpath`` would be the only reason to import ``os``.
+    """
+    missing = ""
+    while True:
+        try:
+            file = os.open(path or "/", os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            path, _, name = path.rpartition("/")
+            if name not in ("", "."):
+                missing = f"/{name}{missing}"
+            continue
+        try:
+            return os.readlink(f"/proc/self/fd/{file}").rstrip("/") + missing or "/"
+        finally:
+            os.close(file)
 
 
 def _required(fields: Fields, key: str) -> str:

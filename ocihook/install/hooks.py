@@ -13,7 +13,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from ocihook.errors import InstallError
-from ocihook.install import files, launcher
+from ocihook.install import files, launcher, pack
 from ocihook.install.files import Step
 from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
 
@@ -96,11 +96,12 @@ def is_ours(content: bytes) -> bool:
 
 
 def _compile() -> list[Step]:
-    """Compile the package: the hook never writes .pyc files, and without them starts 9 ms later."""
+    """Compile the package: the hook writes no .pyc files, and without them starts 9 ms later."""
     package = Path(__file__).resolve().parents[1]
     if not os.access(package, os.W_OK):
         return []  # the distribution's package, which ships them
     compileall.compile_dir(package, quiet=2)
+    pack.write(package.parent)
     return [("compiled", package)]
 
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ocihook.errors import InstallError
+from ocihook.install import pack
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 """Preferred when it is what runs now: the name outlives an upgrade of the distribution."""
@@ -24,16 +25,30 @@ _MAX_SHEBANG_BYTES = 255
 _TEXT = """\
 #!{interpreter} -IS
 {marker}written by `ocihook install`; `ocihook uninstall` removes it
-import os, sys
+import gc, marshal, posix, sys
+gc.disable()  # 0.2 ms; what is not in cycles is freed all the same
 sys.dont_write_bytecode = True
 sys.path += {directories!r}
 try:
+    from _frozen_importlib_external import MAGIC_NUMBER
+    file = posix.open({pack!r}, posix.O_RDONLY | posix.O_CLOEXEC)
+    data = posix.read(file, {pack_bytes})
+    posix.close(file)
+    if data[:4] == MAGIC_NUMBER:
+        code, packed = marshal.loads(data[4:])
+        exec(code, unpack := {{}})
+        unpack["load"](packed)
+except Exception:  # it is not there, say; what else is wrong the import finds, too
+    pass
+try:
     from ocihook.hook.main import run
 except Exception as error:  # a package that is gone must not keep containers from starting
-    os.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
-    while os.read(0, 65536):
-        pass
-    os._exit(0)
+    try:
+        while posix.read(0, 65536):
+            pass
+        posix.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
+    finally:  # the two may be closed
+        posix._exit(0)
 run(sys.argv)
 """
 
@@ -55,9 +70,15 @@ def text(interpreter: Path | None = None, directories: tuple[Path, ...] | None =
             f"{chosen}: a #! line cannot name this interpreter",
             "install ocihook with a Python whose path is short and has no blanks",
         )
-    entries = [str(entry) for entry in directories or module_directories()]
+    entries = directories or module_directories()
     return os.fsencode(
-        _TEXT.format(interpreter=chosen, marker=MARKER.decode(), directories=entries)
+        _TEXT.format(
+            interpreter=chosen,
+            marker=MARKER.decode(),
+            directories=[str(entry) for entry in entries],
+            pack=str(pack.path(entries[0])),
+            pack_bytes=pack.MAX_BYTES,
+        )
     )
 
 

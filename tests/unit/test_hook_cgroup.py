@@ -5,88 +5,23 @@ That the kernel plays its part is for tests/guest to show.
 """
 
 import os
-import subprocess
-import sys
+import posix
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from cgroup_host import INITIAL, THEIRS, Host, Kernel, pretend, private
 
-import ocihook._bpf
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
 from ocihook.hook import cgroup
 from ocihook.paths import CELL_MARK
 
-OURS = "cgroup:[4026532000]"
-THEIRS = "cgroup:[4026532001]"
-
-
-class Host:
-    """A procfs and a cgroup2 tree in a directory; this process stands for the container's."""
-
-    def __init__(self, directory: Path) -> None:
-        self.proc = directory / "proc"
-        self.tree = directory / "cg roup"
-        for pid in ("self", str(os.getpid())):
-            (self.proc / pid / "ns").mkdir(parents=True)
-            (self.proc / pid / "ns" / "cgroup").symlink_to(OURS)
-        for path in ("user/session", "machine/c1/container", "machine/c2"):
-            (self.tree / path).mkdir(parents=True)
-        (self.proc / "self" / "cgroup").write_text("0::/user/session\n")
-        device = os.stat(self.tree).st_dev
-        escaped = str(self.tree).replace(" ", "\\040")
-        self.mountinfo = (
-            "22 1 0:20 / /proc rw - proc proc rw\n"
-            f"30 22 {os.major(device)}:{os.minor(device)} / {escaped} rw,nosuid shared:4 "
-            "- cgroup2 cgroup2 rw,nsdelegate\n"
-        )
-        (self.proc / "self" / "mountinfo").write_text(self.mountinfo)
-        self.is_in("0::/machine/c1/container\n")
-
-    def is_in(self, text: str) -> None:
-        (self.proc / str(os.getpid()) / "cgroup").write_text(text)
-
-    def is_in_namespace(self, name: str) -> None:
-        link = self.proc / str(os.getpid()) / "ns" / "cgroup"
-        link.unlink()
-        link.symlink_to(name)
-
-    def find(self) -> cgroup.Cgroup:
-        return cgroup.find(os.getpid(), str(self.proc))
-
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Host(tmp_path)
-
-
-class Kernel(ModuleType):
-    """In place of ocihook._bpf.syscalls."""
-
-    CLONE_NEWCGROUP = 0x02000000
-
-    def __init__(self, root: Path | None, errno: int = 0) -> None:
-        super().__init__("ocihook._bpf.syscalls")
-        self.root = root
-        self.errno = errno
-        self.entered = 0
-
-    def setns(self, fd: int, nstype: int) -> None:
-        if self.errno:
-            raise SystemCallError("setns", self.errno)
-        assert nstype == self.CLONE_NEWCGROUP
-        assert "pidfd" in os.readlink(f"/proc/self/fd/{fd}")
-        self.entered += 1
-
-    def cgroup_namespace_root(self) -> int:
-        assert self.entered, "a mount of cgroup2 from outside resets the machine's nsdelegate"
-        assert self.root
-        return os.open(self.root, os.O_RDONLY)
-
-
-def pretend(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
-    monkeypatch.setitem(sys.modules, "ocihook._bpf.syscalls", kernel)
-    monkeypatch.setattr(ocihook._bpf, "syscalls", kernel, raising=False)
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path)
+    yield host
+    host.close()
 
 
 def open_files() -> set[str]:
@@ -103,8 +38,7 @@ def test_without_a_namespace_of_its_own_the_tasks_cgroup(host: Host) -> None:
 
 @pytest.mark.parametrize("root", ["machine/c1/container", "machine/c1"])
 def test_the_root_of_the_namespace(host: Host, monkeypatch: pytest.MonkeyPatch, root: str) -> None:
-    host.is_in_namespace(THEIRS)
-    pretend(monkeypatch, Kernel(host.tree / root))
+    private(host, monkeypatch, "/" + root)
     before = open_files()
     with host.find() as home:
         assert home.path == "/" + root
@@ -114,8 +48,7 @@ def test_the_root_of_the_namespace(host: Host, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_root_that_is_not_above_the_task(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.is_in_namespace(THEIRS)
-    pretend(monkeypatch, Kernel(host.tree / "machine/c2"))
+    private(host, monkeypatch, "/machine/c2")
     before = open_files()
     with pytest.raises(CgroupError, match=r"not below the root of its cgroup namespace \(\d+\)"):
         host.find()
@@ -123,7 +56,7 @@ def test_a_root_that_is_not_above_the_task(host: Host, monkeypatch: pytest.Monke
 
 
 def test_the_initial_namespace_is_not_entered(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.is_in_namespace("cgroup:[4026531835]")
+    host.is_in_namespace(INITIAL)
     kernel = Kernel(host.tree)
     pretend(monkeypatch, kernel)
     with pytest.raises(CgroupError, match="is in the initial cgroup namespace, the hook is not"):
@@ -134,7 +67,7 @@ def test_the_initial_namespace_is_not_entered(host: Host, monkeypatch: pytest.Mo
 def test_a_process_that_ends_while_we_enter(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.is_in_namespace(THEIRS)
     pretend(monkeypatch, Kernel(None, errno=3))
-    with pytest.raises(ProcessGone, match=f"pid {os.getpid()}: ended"):
+    with pytest.raises(ProcessGone, match=f"pid {host.pid}: ended"):
         host.find()
 
 
@@ -144,37 +77,6 @@ def test_a_kernel_that_refuses(host: Host, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(SystemCallError, match="setns: operation not permitted") as caught:
         host.find()
     assert caught.value.exit_code == os.EX_NOPERM
-
-
-def test_no_such_process(host: Host, gone_pid: int) -> None:
-    with pytest.raises(ProcessGone, match=f"^pid {gone_pid}: no such process$"):
-        cgroup.find(gone_pid, str(host.proc))
-
-
-def test_a_pid_whose_process_ends_while_we_read_about_it(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What /proc says from then on may be about another process with the same number."""
-    child = subprocess.Popen(["sleep", "60"])
-    (host.proc / str(child.pid)).symlink_to(str(os.getpid()))
-    readlink = os.readlink
-
-    def end_it_then_readlink(path: str) -> str:
-        if str(child.pid) in path:
-            child.kill()
-            child.wait()
-        return readlink(path)
-
-    monkeypatch.setattr(os, "readlink", end_it_then_readlink)
-    with pytest.raises(ProcessGone, match=f"^pid {child.pid}: ended$"):
-        cgroup.find(child.pid, str(host.proc))
-    assert child.returncode is not None
-
-
-def test_a_process_without_a_namespace_has_ended(host: Host) -> None:
-    (host.proc / str(os.getpid()) / "ns" / "cgroup").unlink()
-    with pytest.raises(ProcessGone, match="ended"):
-        host.find()
 
 
 @pytest.mark.parametrize("path", ["/user/session", "/user"])
@@ -189,15 +91,14 @@ def test_the_hooks_own_cgroup_and_those_above_are_refused(host: Host, path: str)
 def test_a_namespace_around_the_hooks_own_cgroup_is_refused(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (host.proc / "self" / "cgroup").write_text("0::/machine/c1/runtime\n")
-    host.is_in_namespace(THEIRS)
-    pretend(monkeypatch, Kernel(host.tree / "machine/c1"))
+    host.hook_is_in("/machine/c1/runtime")
+    private(host, monkeypatch, "/machine/c1")
     with pytest.raises(CgroupError, match="cgroup /machine/c1: shared with the runtime"):
         host.find()
 
 
 def test_a_neighbour_with_a_longer_name_is_not_above(host: Host) -> None:
-    (host.proc / "self" / "cgroup").write_text("0::/machine/c1/container-2\n")
+    host.hook_is_in("/machine/c1/container-2")
     with host.find() as home:
         assert home.path == "/machine/c1/container"
 
@@ -257,6 +158,8 @@ def line(root: str, point: str, kind: str = "cgroup2") -> str:
         (line("/kubelet", "/sys/fs/cgroup"), "/kubelet", "/sys/fs/cgroup"),
         (line("/kube", "/one") + line("/", "/two"), "/kubelet/pod", "/two/kubelet/pod"),
         (line("/", "/a\\040b\\134c"), "/d", "/a b\\c/d"),
+        (line("/", "/one") + line("/pod", "/one"), "/pod/c1", "/one/c1"),
+        (line("/", "/one") + line("/pod", "/one") + line("/", "/two"), "/c1", "/two/c1"),
     ],
 )
 def test_unified_mount(mountinfo: str, path: str, where: str) -> None:
@@ -277,7 +180,7 @@ def test_read_a_control_file(host: Host) -> None:
 
 def test_mark(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
-    monkeypatch.setattr(os, "setxattr", lambda *arguments: written.append(arguments))
+    monkeypatch.setattr(posix, "setxattr", lambda *arguments: written.append(arguments))
     with host.find() as home:
         home.mark(b"{}")
         assert written == [(home.directory, CELL_MARK, b"{}")]
@@ -287,7 +190,7 @@ def test_mark_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> None:
         raise OSError(95, "not supported")
 
-    monkeypatch.setattr(os, "setxattr", refuse)
+    monkeypatch.setattr(posix, "setxattr", refuse)
     with (
         host.find() as home,
         pytest.raises(

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from ocihook.errors import StateError
 from ocihook.hook import state
+from ocihook.release import bundle_hash
 
 GOOD = {"id": "c1", "status": "creating", "bundle": "/b", "pid": 5}
 DATA = Path(__file__).parents[1] / "data" / "state" / "good"
@@ -73,3 +75,15 @@ def test_a_bundle_that_is_gone_keeps_its_identity(tmp_path: Path) -> None:
     before = at(tmp_path / "real")
     (tmp_path / "real").rmdir()
     assert at(tmp_path / "real") == before
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/b", "/b/", "/link", "/link/c", "/link/none/deep", "/none/x/", "/b/./c"]
+)
+def test_bundle_hash_is_that_of_the_real_path(tmp_path: Path, path: str) -> None:
+    """os.path.realpath is what it has to agree with, also where the bundle is gone."""
+    (tmp_path / "b/c").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("b")
+    bundle = path if path in ("/", "//") else f"{tmp_path}{path}"
+    parsed = state.parse(json.dumps(GOOD | {"bundle": bundle}).encode())
+    assert parsed.bundle_hash() == bundle_hash(os.path.realpath(bundle).replace("//", "/"))
