@@ -179,7 +179,9 @@ def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) 
         return True
 
     monkeypatch.setattr(loader, "start", start)
-    monkeypatch.setattr(scheduler_command, "restore_cells", lambda: (2, ["/a: broken mark"]))
+    monkeypatch.setattr(
+        scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken mark"])
+    )
     assert run("scheduler", "start", "--host-share", "35") == (
         0,
         "scheduler started, 2 cells restored\n",
