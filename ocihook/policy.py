@@ -22,6 +22,9 @@ LEVELS = ("error", "warning")
 """Of ``log.level``: what keeps a container from starting, and also what does not."""
 
 
+_SHOWN_CHARS = 128
+
+
 class Policy:
     """The configuration, a member a key; the defaults are what holds without a file.
 
@@ -172,9 +175,8 @@ class Policy:
             )
         outside = listed & ~(self.own_cpus_mask() or listed)
         if outside:
-            raise self._refusal(
-                f"{subject}: {cpulist.format(outside)} not in", "own_cpus", self.own_cpus
-            )
+            named = _cut(cpulist.format(outside))
+            raise self._refusal(f"{subject}: {named} not in", "own_cpus", self.own_cpus)
 
     def check_switches(self, lend: bool, borrow: bool, subject: str) -> None:
         """Refuse to switch off what may not be; `subject` and the switch begin the message.
@@ -212,7 +214,12 @@ class Policy:
         return LEVELS.index(level) <= LEVELS.index(self.level)
 
     def _refusal(self, problem: str, key: str, value: object) -> PolicyError:
-        return PolicyError(f"{problem} limits.{key} = {value} of {self.file}")
+        return PolicyError(f"{problem} limits.{key} = {_cut(str(value))} of {self.file}")
+
+
+def _cut(text: str) -> str:
+    """Keep the file's name, which comes last, within the 1024 characters of the hook's line."""
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
 
 
 def _annotation_rule(

@@ -9,6 +9,8 @@ from ocihook.config.keys import EXCLUDE, KEYS, Finding, Key
 
 Section = dict[str, object]
 
+_SHOWN_CHARS = 64
+
 _SECTIONS = {
     (): ("enrol", "limits", "host", "hook", "log"),
     ("enrol",): (*(key.name for key in KEYS if key.section == "enrol"), "exclude"),
@@ -39,6 +41,8 @@ def dotted(path: tuple[str | int, ...]) -> str:
     """Write a place as TOML does: ``enrol.cgroups[0]``, quoted where it has to be."""
     text = ""
     for part in path:
+        if isinstance(part, str) and len(part) > _SHOWN_CHARS:
+            part = part[:_SHOWN_CHARS] + "..."
         if isinstance(part, int):
             text += f"[{part}]"
         elif part.replace("_", "").replace("-", "").isalnum() and part.isascii():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the policy of a configuration file, and store it as the hook reads it."""
 
+import errno
 import os
 
 from ocihook.config import source
@@ -71,7 +72,9 @@ def store(text: bytes, path: str) -> None:
     file = os.open(temporary, flags, 0o600)
     try:
         try:
-            os.write(file, text)
+            # Short where the disk is full, or the container's RLIMIT_FSIZE, which crun hands over.
+            if os.write(file, text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(file)
         os.rename(temporary, path)

@@ -43,9 +43,11 @@ def parse(text: str, path: str) -> dict[str, object]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # mostly TOMLDecodeError; an int of 5000 digits is none
         # "Expected '=' after a key (at line 3, column 5)", or "(at end of document)".
-        problem, _, place = str(error).rpartition(" (at ")
+        problem, known, place = str(error).rpartition(" (at ")
+        if not known:
+            raise ConfigError(f"{path}: {_lower(place)}", "it has to be TOML") from None
         line, _, column = place.removeprefix("line ").removesuffix(")").partition(", column ")
         if line.isdecimal():
             where = f"{path}:{line}: column {column}"

@@ -40,11 +40,22 @@ def in_force(
     if doubt:
         return Policy(), ConfigError(f"{config_file}: {doubt}", "not used; the defaults hold")
     stored, problem = _stored(policy_file)
-    if stored is not None and stored["made_of"] == _identity(status):
-        return _policy(stored) or Policy(), _as_error(str(stored["problem"]))
-    before = None if stored is None else _policy(stored)
-    policy, renewed = _renew(config_file, policy_file, before)
+    if stored is not None and stored.made_of == _identity(status):
+        return stored.policy or Policy(), _as_error(stored.problem)
+    policy, renewed = _renew(config_file, policy_file, stored.policy if stored else None)
     return policy, renewed or problem
+
+
+class _Stored:
+    """What is stored: the policy, of which state of the file, and what was wrong with that."""
+
+    __slots__ = ("made_of", "policy", "problem")
+
+    def __init__(self, document: dict[str, object]) -> None:
+        members = document["policy"]
+        self.policy = None if members is None else Policy(**members)  # type: ignore[arg-type]
+        self.made_of = document["made_of"]
+        self.problem = str(document["problem"])
 
 
 def distrust(status: os.stat_result) -> str:
@@ -71,7 +82,7 @@ def _identity(status: os.stat_result) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
-def _stored(path: str) -> tuple[dict[str, object] | None, ConfigError | None]:
+def _stored(path: str) -> tuple[_Stored | None, ConfigError | None]:
     """Return what is stored, None where it is of no use, and why it is not, if that is strange."""
     try:
         file = os.open(path, _READ | os.O_NOFOLLOW)
@@ -82,19 +93,11 @@ def _stored(path: str) -> tuple[dict[str, object] | None, ConfigError | None]:
         if doubt:
             return None, ConfigError(f"{path}: {doubt}", "not used")
         document = parse_object(os.read(file, MAX_STORED_BYTES), path, InputError)
-        if document["format"] != FORMAT:
-            return None, None
-        _policy(document)
-        return document, None
+        return (_Stored(document) if document["format"] == FORMAT else None), None
     except (InputError, LookupError, TypeError):
-        return None, None  # of another version, or broken: it is made anew
+        return None, None  # of another version, or torn: it is made anew
     finally:
         os.close(file)
-
-
-def _policy(stored: dict[str, object]) -> Policy | None:
-    members = stored["policy"]
-    return None if members is None else Policy(**members)  # type: ignore[arg-type]
 
 
 def _renew(

@@ -117,7 +117,8 @@ def misfits(policy: Policy, hooks_dir: Path = Path(HOOKS_DIR)) -> list[str]:
         document = json.loads(content)
         if document.get("when") != configuration.when(policy):
             lines.append(f"{path}: selects other containers than [enrol] ({_AGAIN})")
-        if document["hook"].get("timeout", 0) <= policy.deadline_s:
+        timeout = document["hook"].get("timeout")  # none is for ever
+        if isinstance(timeout, int) and timeout <= policy.deadline_s:
             lines.append(f"{path}: its timeout is not above hook.deadline_s ({_AGAIN})")
     return lines
 

@@ -2,6 +2,7 @@
 """One verdict on a configuration from the hand-written checks and from the schema."""
 
 import datetime
+import random
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocihook import schema
+from ocihook.config import compiling, source
 from ocihook.config.check import dotted, findings
 from ocihook.config.keys import KEYS
+from ocihook.errors import ConfigError
 from ocihook.policy import Policy
 
 DATA = Path(__file__).parents[1] / "data" / "policy"
@@ -115,3 +118,27 @@ def test_says_what_is_wrong(document: dict[str, Any], place: str, problem: str) 
 def test_a_long_value_is_cut() -> None:
     ((_, problem),) = findings({"limits": {"weight_max": "x" * 10000}})
     assert len(problem) < 120
+
+
+def test_bytes_that_were_changed_at_random() -> None:
+    """A mutilated file is refused with a word, or means the same to both who judge it."""
+    chance = random.Random(4)
+    texts = [(DATA / path).read_bytes() for path in DOCUMENTS if path.parts[0] == "good"]
+    refused = accepted = 0
+    for _ in range(2000):
+        data = bytearray(chance.choice(texts))
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randint(0, len(data))
+            data[at : at + chance.randint(0, 3)] = chance.choice(
+                [b"", b"\n", b'"', b"]", b"[", b"=", b"{", b".", b"9", b"\x00", b"\xc3", b"_", b"#"]
+            )
+        try:
+            document = source.parse(data.decode(errors="replace"), "c.toml")
+        except ConfigError:
+            refused += 1
+            continue
+        accepted += 1
+        assert (form(document) == []) == (schema.findings("config", document) == [])
+        compiling.problems(document, data.decode(errors="replace"), "c.toml")
+    assert refused > 500
+    assert accepted > 300

@@ -18,13 +18,15 @@ from ocihook.policy import Policy
         ('a = "b', "c.toml:1: unterminated string"),
         ("a = 1\n\nb = '", 'c.toml:3: expected "\'"'),
         ("a = 1\na = 2\n", "c.toml:2: column 6: cannot overwrite a value"),
+        ("\na = " + "1" * 5000, "c.toml: exceeds the limit (4300 digits) for integer"),
         ("a = " + "[" * 100_000, "c.toml: nested too deeply"),
     ],
 )
 def test_what_is_not_toml_has_its_line(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         source.parse(text, "c.toml")
-    assert str(caught.value) == f"{message} (it has to be TOML)"
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith(" (it has to be TOML)")
 
 
 TEXT = """\

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy in force, after all that may happen to its file and to what was stored of it."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -156,6 +157,8 @@ def test_two_mistakes_in_a_row_leave_what_was_before_them(files: Files) -> None:
     "content",
     [b"", b"{", b"[]", b"\xff", b"{}", b'{"format": 0}', b'{"format": 1}',
      b'{"format": 1, "made_of": [], "problem": "", "policy": {"later": 1}}',
+     b'{"format": 1, "made_of": [], "policy": null}',
+     b'{"format": 1, "problem": "", "policy": null}',
      b'{"format": 1, "made_of": [], "problem": "", "policy": []}'],
 )  # fmt: skip
 def test_what_is_stored_and_of_no_use_is_made_anew(files: Files, content: bytes) -> None:
@@ -227,14 +230,20 @@ def test_nothing_can_be_stored(files: Files) -> None:
         assert files.ask() == (files.policy(weight_max=300), None)
 
 
-def test_a_store_that_fails_leaves_nothing_behind(
-    files: Files, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit_bytes", [0, 100])
+def test_a_store_that_does_not_fit_leaves_nothing_behind(
+    files: Files, limit_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_file: int, _data: bytes) -> int:
-        raise OSError(28, "No space left on device")
+    """crun runs the hook under the container's RLIMIT_FSIZE: the write fails, or is cut short."""
+    write = os.write
+
+    def cut(file: int, data: bytes) -> int:
+        if not limit_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return write(file, data[:limit_bytes])
 
     files.write(GOOD)
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "write", cut)
     assert files.ask() == (files.policy(weight_max=300), None)
     assert os.listdir(files.stored.parent) == []
 

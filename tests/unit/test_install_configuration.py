@@ -128,11 +128,15 @@ def test_what_is_installed_and_does_not_fit(placed: Path) -> None:
         assert hooks.misfits(policy, placed) == []
 
 
-@pytest.mark.parametrize("edit", [{"when": None}, {"hook": {"args": ["ocihook-hook"]}}])
+@pytest.mark.parametrize(
+    "edit", [{"when": None}, {"hook": {"args": ["ocihook-hook"], "timeout": 20}}]
+)
 def test_an_edited_file_does_not_fit(placed: Path, edit: dict[str, Any]) -> None:
     path = placed / "ocihook-poststop.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **edit}))
     assert len(hooks.misfits(Policy(), placed)) == 1
+    path.write_text(json.dumps({**json.loads(path.read_text()), "when": {"annotations": {}}}))
+    assert len(hooks.misfits(Policy(), placed)) >= 1
 
 
 def test_somebody_elses_file_is_not_looked_at(placed: Path) -> None:

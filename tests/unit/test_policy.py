@@ -143,6 +143,19 @@ def test_what_is_within_the_limits_passes(
     annotations.limit(wishes, policy(**members))
 
 
+def test_a_long_limit_does_not_hide_the_file() -> None:
+    """The hook's line is cut, and the file's name is at its end."""
+    for members, given in (
+        ({"shared_cells": ["x" * 256] * 64}, {"org.ocihook/cell": "web"}),
+        ({"own_cpus": ",".join(map(str, range(0, 1024, 2)))}, {"org.ocihook/cpus": "1-1"}),
+        ({"own_cpus": "0"}, {"org.ocihook/cpus": ",".join(map(str, range(1, 1024, 2)))}),
+    ):
+        with pytest.raises(PolicyError) as caught:
+            annotations.limit(annotations.parse(given), policy(**members))
+        assert str(caught.value).endswith(f" of {FILE}")
+        assert len(str(caught.value)) < 800
+
+
 def test_fails_closed() -> None:
     assert policy(on_error="refuse").fails_closed(False)
     assert policy(on_error="refuse", required=False).fails_closed(True)
