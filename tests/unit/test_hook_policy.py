@@ -13,6 +13,7 @@ import pytest
 Run = Callable[..., Any]
 State = Callable[..., dict[str, Any]]
 REQUIRED = {"org.ocihook/required": "true"}
+WRONG = {"org.ocihook/weight": "x"}
 HEAVY = {"org.ocihook/weight": "5000"}
 
 FOUND = """
@@ -66,15 +67,16 @@ def test_an_annotation_above_a_limit(run_under: Run, make_state: State, config: 
 
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
 def test_on_error_refuse_stops_every_container_that_fails(
-    run_under: Run, make_state: State, stage: str
+    run_under: Run, make_state: State, bundle: Path, stage: str
 ) -> None:
     text = '[hook]\non_error = "refuse"\n'
     assert run_under(text, stage, make_state(), prelude=FOUND + ABSENT).status == os.EX_UNAVAILABLE
     assert run_under(None, stage, b"{").status == os.EX_DATAERR
-    assert run_under(None, stage, make_state(bundle="/nonexistent")).status == os.EX_DATAERR
     broken = "from ocihook.hook import bundle; bundle.read = lambda path: 1 / 0\n"
     assert run_under(None, stage, make_state(), prelude=broken).status == os.EX_SOFTWARE
     assert run_under(None, stage, make_state(), prelude=REGISTERED).status == 0
+    (bundle / "config.json").write_text("{")
+    assert run_under(None, stage, make_state(), prelude=REGISTERED).status == os.EX_DATAERR
 
 
 def test_on_error_refuse_does_not_count_at_poststop_or_for_an_unknown_stage(
@@ -176,7 +178,7 @@ def test_the_deadline_of_the_configuration(run_under: Run) -> None:
 
 
 def test_nothing_on_standard_error(run_under: Run, make_state: State) -> None:
-    run = run_under("[log]\nstderr = false\n", "createRuntime", make_state(bundle="/nonexistent"))
+    run = run_under("[log]\nstderr = false\n", "createRuntime", make_state(annotations=WRONG))
     assert (run.status, run.lines) == (0, [])
 
 
@@ -184,9 +186,8 @@ def test_level_error_tells_only_what_keeps_a_container_from_starting(
     run_under: Run, make_state: State
 ) -> None:
     text = '[log]\nlevel = "error"\n'
-    assert run_under(text, "createRuntime", make_state(bundle="/nonexistent")).lines == []
-    state = make_state(bundle="/nonexistent", annotations=REQUIRED)
-    run = run_under(None, "createRuntime", state)
+    assert run_under(text, "createRuntime", make_state(annotations=WRONG)).lines == []
+    run = run_under(None, "createRuntime", make_state(annotations=WRONG | REQUIRED))
     assert (run.status, len(run.lines)) == (os.EX_DATAERR, 1)
 
 
