@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+import fnmatch
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocihook.errors import PolicyError
 from ocihook.glob import MAX_TEXT_CHARS
@@ -143,15 +147,61 @@ def test_what_is_within_the_limits_passes(
     annotations.limit(wishes, policy(**members))
 
 
+@given(
+    wishes=st.fixed_dictionaries(
+        {},
+        optional={
+            "cell": st.sampled_from(["web-1", "web", "db"]),
+            "weight": st.integers(1, 10000).map(str),
+            "cpus": st.sampled_from(["1", "2", "8", "0-1", "2-3", "3,5", "0-1023"]),
+            "lend": st.sampled_from(["true", "false"]),
+            "borrow": st.sampled_from(["true", "false"]),
+        },
+    ),
+    least=st.integers(1, 10000),
+    most=st.integers(1, 10000),
+    own_cpus_max=st.integers(0, 8),
+    own_cpus=st.sampled_from(["all", "2-5", "0"]),
+    lend_off=st.booleans(),
+    borrow_off=st.booleans(),
+    shared_cells=st.sampled_from([["*"], [], ["web-*"], ["db", "web"]]),
+)
+def test_no_annotation_gets_past_a_limit(
+    wishes: dict[str, str], least: int, most: int, own_cpus_max: int, own_cpus: str,
+    lend_off: bool, borrow_off: bool, shared_cells: list[str],
+) -> None:  # fmt: skip
+    of = policy(
+        weight_min=least, weight_max=most, own_cpus_max=own_cpus_max, own_cpus=own_cpus,
+        lend_off=lend_off, borrow_off=borrow_off, shared_cells=shared_cells,
+    )  # fmt: skip
+    parsed = annotations.parse({f"org.ocihook/{key}": value for key, value in wishes.items()})
+    listed = {cpu for cpu in range(1024) if parsed.own_list >> cpu & 1}
+    given_out = {"all": set(range(1024)), "2-5": {2, 3, 4, 5}, "0": {0}}[own_cpus]
+    expected = (
+        least <= int(wishes.get("weight", least)) <= (most if "weight" in wishes else least)
+        and max(parsed.own_count, len(listed)) <= own_cpus_max
+        and listed <= given_out
+        and (lend_off or wishes.get("lend") != "false")
+        and (borrow_off or wishes.get("borrow") != "false")
+        and any(fnmatch.fnmatchcase(wishes.get("cell", ""), each) for each in shared_cells)
+        | ("cell" not in wishes)
+    )
+    if expected:
+        annotations.limit(parsed, of)
+    else:
+        with pytest.raises(PolicyError, match=rf" limits\.\w+ = .* of {FILE}$"):
+            annotations.limit(parsed, of)
+
+
 def test_a_long_limit_does_not_hide_the_file() -> None:
     """The hook's line is cut, and the file's name is at its end."""
-    for members, given in (
+    for members, asked in (
         ({"shared_cells": ["x" * 256] * 64}, {"org.ocihook/cell": "web"}),
         ({"own_cpus": ",".join(map(str, range(0, 1024, 2)))}, {"org.ocihook/cpus": "1-1"}),
         ({"own_cpus": "0"}, {"org.ocihook/cpus": ",".join(map(str, range(1, 1024, 2)))}),
     ):
         with pytest.raises(PolicyError) as caught:
-            annotations.limit(annotations.parse(given), policy(**members))
+            annotations.limit(annotations.parse(asked), policy(**members))
         assert str(caught.value).endswith(f" of {FILE}")
         assert len(str(caught.value)) < 800
 
