@@ -17,6 +17,8 @@
     ├── DeadlineExceeded            75 EX_TEMPFAIL     the hook took too long
     ├── AbiMismatch                 76 EX_PROTOCOL     pins and this package differ
     ├── InstallError                73 EX_CANTCREAT    a file cannot be placed or removed
+    ├── PolicyError                 77 EX_NOPERM       the configuration does not allow it
+    ├── ConfigError                 78 EX_CONFIG       the configuration file is malformed
     └── SystemCallError             71 EX_OSERR        a system call failed; no permission: 77
 
 This module is on the hook's path: it imports ``posix`` alone, of which ``os`` has these names.
@@ -108,6 +110,18 @@ class InstallError(OcihookError):
     """Raised when a file cannot be placed or removed; nothing half-written is left."""
 
     exit_code = os.EX_CANTCREAT
+
+
+class PolicyError(OcihookError):
+    """Raised when something is wished that the configuration does not allow; names the limit."""
+
+    exit_code = os.EX_NOPERM
+
+
+class ConfigError(OcihookError):
+    """Raised when the configuration file cannot be read or is malformed; names file and line."""
+
+    exit_code = os.EX_CONFIG
 
 
 class SystemCallError(OcihookError):

@@ -15,11 +15,12 @@ ATTEMPTS = 8
 """How often CPUs are chosen anew that another registration took meanwhile."""
 
 
-def grant(spec: CellSpec, cgid: int, slot: int) -> str:
+def grant(spec: CellSpec, cgid: int, slot: int, given_out: int = 0) -> str:
     """Give the cell of the cgroup `cgid`, which is in `slot`, what there is of its wish.
 
     Sets ``spec.own``; what stood there before is preferred. Cells that share a name keep what they
-    have, too, where it is what the wish asks for.
+    have, too, where it is what the wish asks for. `given_out` is the cpumask of those that may
+    become somebody's own, 0 for all.
 
     Returns:
         what is missing, in a sentence; nothing where the wish is fulfilled.
@@ -31,27 +32,33 @@ def grant(spec: CellSpec, cgid: int, slot: int) -> str:
     request = spec.request(cgid)
     request.fields = CELL_FIELD_OWN
     try:
-        claim(request, spec, slot, whole=False)
+        claim(request, spec, slot, given_out, whole=False)
     except OwnCpusTaken as error:
         return str(error)
     return shortage(spec)
 
 
-def claim(request: CellRequest, spec: CellSpec, slot: int, *, whole: bool) -> None:
+def claim(
+    request: CellRequest, spec: CellSpec, slot: int, given_out: int = 0, *, whole: bool
+) -> None:
     """Send the update `request` with CPUs for the wish of `spec`, and note them in it.
 
-    With `whole` nothing is changed where a CPU is missing.
+    Of `given_out`, 0 being all. With `whole` nothing is changed where a CPU is missing.
 
     Raises:
         OwnCpusTaken: with `whole`, CPUs are missing; else, others were faster each time.
     """
     machine = topology.read()
     before = spec.own
+    allowed = spec.allowed or machine.online
+    if given_out:
+        allowed &= given_out
     for attempt in range(ATTEMPTS):
         current = cpulist.from_words(pinned_cells.cell_in_charge(slot)[1].own)
         taken = pinned_cells.owned_cpus() & ~current
-        spec.own = own_cpus.choose(
-            spec.own_count, spec.own_list, machine, taken, spec.allowed, current or before
+        # No CPU at all would be any CPU to choose().
+        spec.own = allowed and own_cpus.choose(
+            spec.own_count, spec.own_list, machine, taken, allowed, current or before
         )
         if whole and (missing := shortage(spec)):
             spec.own = before

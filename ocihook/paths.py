@@ -29,3 +29,12 @@ HOOK_PROGRAM = "/usr/libexec/oci/hooks.d/ocihook-hook"
 
 HOOKS_DIR = "/usr/share/containers/oci/hooks.d"
 """The only directory that podman reads by default (containers/common, pkg/hooks DefaultDir)."""
+
+CONFIG_FILE = "/etc/ocihook/config.toml"
+"""The administrator's configuration; where it is absent, defaults hold."""
+
+RUN_DIR = "/run/ocihook"
+"""What lasts until the next boot; mode 0755, written by root alone."""
+
+POLICY_FILE = f"{RUN_DIR}/policy.json"
+"""The configuration, checked and as the hook reads it (ocihook/hook/configured.py)."""

@@ -21,6 +21,7 @@ from ocihook.errors import CpulistError
 NAMES = (
     "annotations",
     "cells",
+    "config",
     "hooks",
     "oci-config",
     "oci-state",

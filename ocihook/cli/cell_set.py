@@ -5,8 +5,10 @@ import typer
 
 from ocihook import cpulist
 from ocihook.cell import CellSpec
-from ocihook.cli import output
+from ocihook.cli import config, output
+from ocihook.errors import PolicyError
 from ocihook.limits import NS_PER_US
+from ocihook.policy import Policy
 from ocihook.sched.cell_set import change_cell
 from ocihook.sched.change import Change, parse_cpus, parse_quota
 
@@ -27,6 +29,7 @@ def set_cell(
     borrow: bool | None = typer.Option(
         None, "--borrow/--no-borrow", help="Whether it uses idle CPUs that are others' own."
     ),
+    force: bool = typer.Option(False, help="Go past the limits of the configuration."),
 ) -> None:
     """Change a live cell, at once and for the next start of the scheduler.
 
@@ -42,10 +45,24 @@ def set_cell(
     )
     if change == Change():
         raise typer.BadParameter("nothing to change; see: ocihook cells set --help")
-    outcome = change_cell(which, change)
+    policy = Policy() if force else config.in_force()
+    _limit(change, policy)
+    outcome = change_cell(which, change, given_out=policy.own_cpus_mask())
     for warning in outcome.warnings:
         output.complain(warning)
     output.say(f"cell {outcome.slot}: {_describe(outcome.spec, change)}")
+
+
+def _limit(change: Change, policy: Policy) -> None:
+    try:
+        if change.weight is not None:
+            policy.check_weight(change.weight, "weight")
+        if change.cpus is not None:
+            policy.check_own_cpus(*change.cpus, "own CPUs")
+        policy.check_switches(change.lend is not False, change.borrow is not False, "")
+    except PolicyError as error:
+        error.hint = "--force goes past it"
+        raise
 
 
 def _describe(spec: CellSpec, change: Change) -> str:

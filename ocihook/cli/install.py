@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from ocihook.cli import output
-from ocihook.install import hooks
+from ocihook.install import configuration, hooks
 from ocihook.install.files import Step
 from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
 
@@ -27,13 +27,19 @@ def install(
     program: Path = PROGRAM,
     force: bool = typer.Option(False, help="Overwrite files that are not ours."),
 ) -> None:
-    """Place the hook program, then the hooks.d files."""
-    _report(hooks.install(root, hooks_dir, program, force=force))
+    """Place the configuration file, the hook program, then the hooks.d files.
+
+    The hooks.d files are made for what the configuration says: run it again after a change.
+    """
+    policy = configuration.read(root)
+    _report([configuration.install(root)])
+    _report(hooks.install(root, hooks_dir, program, force=force, policy=policy))
 
 
 def uninstall(root: Path = ROOT, hooks_dir: Path = DIRECTORY, program: Path = PROGRAM) -> None:
-    """Remove the hooks.d files, then the hook program; leave what is not ours."""
+    """Remove the hooks.d files, then the hook program; leave what is not ours, or was edited."""
     _report(hooks.uninstall(root, hooks_dir, program))
+    _report([configuration.uninstall(root)])
 
 
 def add_to(app: typer.Typer) -> None:

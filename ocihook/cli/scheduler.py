@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from ocihook.cli import output
+from ocihook.cli import config, output
 from ocihook.sched import loader
 from ocihook.sched.reconcile import restore_cells
 from ocihook.sched.status import scheduler_status
@@ -15,18 +15,20 @@ app = typer.Typer(help="Start, stop and look at the scheduler.", no_args_is_help
 
 @app.command()
 def start(
-    host_share: int = typer.Option(
-        loader.HOST_SHARE_PERCENT,
+    host_share: int | None = typer.Option(
+        None,
         min=1,
         max=90,
-        help="Percent of the CPUs that the host is owed while every cell is busy.",
+        help="Percent of the CPUs that the host is owed while every cell is busy; "
+        "else what the configuration says.",
     ),
 ) -> None:
     """Load the scheduler, pin it and leave; it goes on by itself."""
-    if not loader.start(host_share):
+    policy = config.in_force()
+    if not loader.start(policy.share_percent if host_share is None else host_share):
         output.say("scheduler already runs")
         return
-    restored, failures = restore_cells()
+    restored, failures = restore_cells(given_out=policy.own_cpus_mask())
     for failure in failures:
         output.complain(failure)
     output.say(f"scheduler started, {restored} cells restored")

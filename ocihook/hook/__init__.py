@@ -18,7 +18,9 @@ line on standard error, a record in the journal, and exit status 0, unless the
 container asked for more.
 
 Reading order: ``main`` (exit status), ``stages`` (what happens), then what they
-read: ``state`` and ``bundle`` (over ``json`` and ``fields``), ``annotations``,
-``cgroup`` (over ``identity``); ``request`` makes a :class:`ocihook.cell.CellSpec` of it all, and
-``ocihook.grant`` gives the cell the CPUs of its own that it wishes.
+read: ``configured`` (what the administrator allows, an
+:class:`ocihook.policy.Policy`), ``state`` and ``bundle`` (over ``json`` and
+``fields``), ``annotations``, ``cgroup`` (over ``identity``); ``request`` makes
+a :class:`ocihook.cell.CellSpec` of it all, and ``ocihook.grant`` gives the cell
+the CPUs of its own that it wishes.
 """

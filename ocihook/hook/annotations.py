@@ -7,6 +7,7 @@ Whoever may start containers writes them, so each is bounded here.
 from ocihook import cpulist
 from ocihook.abi import OCIHOOK_NAME_BYTES, OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import AnnotationError, CpulistError
+from ocihook.policy import Policy
 
 PREFIX = "org.ocihook/"
 CELL = PREFIX + "cell"
@@ -27,10 +28,12 @@ _DIGITS = frozenset("0123456789")
 class Wishes:
     """What the annotations say; where they say nothing: None, 0, or what is usual.
 
+    ``asks``: at least one of them is ours.
     Of CPUs of its own, ``own_count`` is how many are wished, or ``own_list`` the mask of which.
     """
 
     __slots__ = (
+        "asks",
         "borrow",
         "enrolled",
         "lend",
@@ -42,6 +45,7 @@ class Wishes:
     )
 
     def __init__(self) -> None:
+        self.asks = False
         self.enrolled = True
         self.name: str | None = None
         self.weight: int | None = None
@@ -63,6 +67,7 @@ def parse(annotations: dict[str, str]) -> Wishes:
     for key, value in annotations.items():
         if not key.startswith(PREFIX):
             continue
+        wishes.asks = True
         if key == CELL:
             wishes.enrolled = value != OFF
             wishes.name = _name(value)
@@ -81,6 +86,25 @@ def parse(annotations: dict[str, str]) -> Wishes:
                 f"annotation {key[:64]!a}: unknown", f"known are {', '.join(KNOWN)}"
             )
     return wishes
+
+
+def limit(wishes: Wishes, policy: Policy) -> None:
+    """Hold the wishes against what the administrator allows.
+
+    Refused, and not cut to what is allowed: a container that gets something else than it asked for
+    is a riddle to whoever wrote the annotation.
+
+    Raises:
+        PolicyError: one of them is out of the limits; the message names annotation, limit and file.
+    """
+    if not wishes.asks:
+        return
+    if wishes.name is not None:
+        policy.check_name(wishes.name, f"annotation {CELL}")
+    if wishes.weight is not None:
+        policy.check_weight(wishes.weight, f"annotation {WEIGHT}")
+    policy.check_own_cpus(wishes.own_count, wishes.own_list, f"annotation {CPUS}")
+    policy.check_switches(wishes.lend, wishes.borrow, f"annotation {PREFIX}")
 
 
 def is_required(annotations: dict[str, str]) -> bool:

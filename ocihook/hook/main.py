@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hook program: ``ocihook-hook STAGE``, with the container's state on standard input.
 
-Exit status 0 unless the container is annotated ``org.ocihook/required=true``;
-then that of the error (ocihook/errors.py). poststop always ends with 0: nothing
+Exit status 0 unless the container is annotated ``org.ocihook/required=true``,
+or the configuration says ``on_error = "refuse"``; then that of the error
+(ocihook/errors.py). poststop always ends with 0: nothing
 is left to protect, and crun and podman would only warn. What fails is one line
 on standard error, which runc and podman show, and a record in the journal,
 since crun and youki show nothing.
@@ -10,11 +11,13 @@ since crun and youki show nothing.
 
 import posix as os
 
+from ocihook import paths
 from ocihook.errors import OcihookError, SystemCallError
 from ocihook.hook import process
 from ocihook.hook.annotations import is_required
 from ocihook.hook.stages import STAGES
 from ocihook.hook.state import MAX_STATE_BYTES, ContainerState, parse
+from ocihook.policy import Policy
 
 _MAX_LINE_BYTES = 1024
 
@@ -32,15 +35,18 @@ def main(argv: list[str]) -> int:
     """Do what ``argv[1]`` names, and return the exit status. Raises nothing."""
     stage = argv[1] if len(argv) > 1 else ""
     state = None
+    policy = Policy()
     try:
         try:
             process.prepare()
+            policy = _policy(stage)
             data = process.read_stdin(MAX_STATE_BYTES)
             if stage not in STAGES:
                 # The state is not looked at: newer hook files may meet an older program, and no
                 # container shall fail for that.
                 raise OcihookError(f"unknown stage, nothing done (known: {', '.join(STAGES)})")
             state = parse(data)
+            state.policy = policy
             STAGES[stage](state)
         finally:
             # Here and not below, so that a deadline that passes just now is one more error.
@@ -50,26 +56,50 @@ def main(argv: list[str]) -> int:
         problem = error
     except Exception as error:
         problem = _unexpected(error)
-    counts = state is not None and stage != "poststop" and is_required(state.annotations)
-    status = problem.exit_code if counts else 0
+    required = state is not None and is_required(state.annotations)
+    closed = stage in STAGES and stage != "poststop" and policy.fails_closed(required)
+    status = problem.exit_code if closed else 0
     try:
-        _report(stage, state, problem, status)
+        _report(policy, stage, state, problem, status)
     except Exception:  # out of memory, say: what becomes of the container is more than the words
         process.write_stderr(b"ocihook: failed, and cannot say why\n")
     return status
 
 
-def _report(stage: str, state: ContainerState | None, problem: OcihookError, status: int) -> None:
+def _policy(stage: str) -> Policy:
+    """Return the policy in force, and tell where it is not the one that it should be."""
+    try:
+        os.stat(paths.CONFIG_FILE)
+    except OSError:
+        return Policy()  # there is none, or it is not for the likes of us to see
+    from ocihook.hook import configured
+
+    policy, problem = configured.in_force()
+    if problem is not None:
+        _report(policy, stage, None, problem, 0)
+    process.arm(policy.deadline_s)
+    return policy
+
+
+def _report(
+    policy: Policy, stage: str, state: ContainerState | None, problem: OcihookError, status: int
+) -> None:
     """Write one line to standard error, and the same with all its parts to the journal."""
+    if not policy.logs("error" if status else "warning"):
+        return
     parts = [stage or "(no stage)"]
     if state is not None:
         parts.append(f"container {state.id}")
     parts.append(str(problem))
+    if state is not None and is_required(state.annotations) and not policy.required:
+        parts[-1] += f"; required does not count: limits.required = false of {policy.file}"
     line = ": ".join(parts).encode("ascii", "backslashreplace")
     # What we quote comes from outside: no second line, no terminal escapes.
     line = bytes(byte if 32 <= byte < 127 else ord("?") for byte in line)
-    process.write_stderr((b"ocihook: " + line)[:_MAX_LINE_BYTES] + b"\n")
-
+    if policy.stderr:
+        process.write_stderr((b"ocihook: " + line)[:_MAX_LINE_BYTES] + b"\n")
+    if not policy.journal:
+        return
     from ocihook.hook import journal
 
     journal.send(

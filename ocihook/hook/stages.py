@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocihook.cell import CellSpec
     from ocihook.hook.cgroup import Cgroup
+    from ocihook.policy import Policy
 
 
 def create_runtime(state: ContainerState) -> None:
@@ -68,7 +69,10 @@ STAGES = {"createRuntime": create_runtime, "poststart": poststart, "poststop": p
 
 
 def _enrol(state: ContainerState, pid: int) -> None:
-    """Register the container's cgroup; registering it again updates the cell that it has."""
+    """Register the container's cgroup; registering it again updates the cell that it has.
+
+    Unless the container does not want a cell, or the administrator does not want it to have one.
+    """
     if not annotations.parse(state.annotations).enrolled:
         return
     from ocihook import mark
@@ -79,9 +83,12 @@ def _enrol(state: ContainerState, pid: int) -> None:
     # The same in practice; the state's are the ones in force.
     state.annotations = {**config.annotations, **state.annotations}
     wishes = annotations.parse(state.annotations)
-    if not wishes.enrolled:
+    if not wishes.enrolled or not state.policy.enrols(state.annotations, wishes.asks):
         return
+    annotations.limit(wishes, state.policy)
     with cgroup.find(pid) as home:
+        if not state.policy.enrols(state.annotations, wishes.asks, home.path):
+            return
         spec = request.cell_spec(state, config, wishes, home)
         missing = ""
         # The mark first: a scheduler that starts meanwhile either reads it or is
@@ -91,16 +98,16 @@ def _enrol(state: ContainerState, pid: int) -> None:
         finally:
             state.cell, _ = pinned.register(spec.request(home.cgid))
             if spec.wishes_own():
-                missing = _grant(spec, home, state.cell)
+                missing = _grant(spec, home, state.cell, state.policy)
     if missing:
         raise OwnCpusTaken(missing, "see: ocihook cells")
 
 
-def _grant(spec: "CellSpec", home: "Cgroup", slot: int) -> str:
+def _grant(spec: "CellSpec", home: "Cgroup", slot: int, policy: "Policy") -> str:
     """Give the cell what there is of its own CPUs, mark it; return what is missing."""
     from ocihook import grant, mark
 
     try:
-        return grant.grant(spec, home.cgid, slot)
+        return grant.grant(spec, home.cgid, slot, policy.own_cpus_mask())
     finally:
         home.mark(mark.write(spec))

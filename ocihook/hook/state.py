@@ -11,6 +11,7 @@ import posix as os
 from ocihook.errors import StateError
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
+from ocihook.policy import Policy
 from ocihook.release import bundle_hash
 
 MAX_STATE_BYTES = 4 << 20
@@ -28,11 +29,12 @@ class ContainerState:
 
     ``pid`` is None when no process is named: runc and podman omit it after the
     end, crun says 0. ``annotations`` are the state's until the stage adds those
-    of config.json; they decide whether a failure counts. ``cell`` is the slot once
-    there is one.
+    of config.json; they decide whether a failure counts. ``policy`` is what the
+    configuration says, the defaults until somebody has read it; ``cell`` is the
+    slot once there is one.
     """
 
-    __slots__ = ("annotations", "bundle", "cell", "id", "pid", "status")
+    __slots__ = ("annotations", "bundle", "cell", "id", "pid", "policy", "status")
 
     def __init__(
         self, *, id: str, pid: int | None, status: str, bundle: str, annotations: dict[str, str]
@@ -42,6 +44,7 @@ class ContainerState:
         self.status = status
         self.bundle = bundle
         self.annotations = annotations
+        self.policy = Policy()
         self.cell: int | None = None
 
     def bundle_hash(self) -> int:

@@ -13,11 +13,14 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from ocihook.errors import InstallError
-from ocihook.install import files, launcher, pack
+from ocihook.install import configuration, files, launcher, pack
 from ocihook.install.files import Step
 from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
+from ocihook.policy import Policy
 
 STAGES = ("createRuntime", "poststart", "poststop")
+
+_AGAIN = "run: ocihook install"
 
 
 def install(
@@ -27,6 +30,7 @@ def install(
     *,
     force: bool = False,
     text: bytes | None = None,
+    policy: Policy | None = None,
 ) -> list[Step]:
     """Place the hook program, then the hooks.d files. Doing it again changes nothing.
 
@@ -34,6 +38,7 @@ def install(
         root: what the other paths are below; "/" but for packaging.
         force: overwrite files that are not ours.
         text: the program's, instead of a launcher for the Python that runs now.
+        policy: decides when the hook runs, and how long it may; the defaults if there is none.
 
     Returns:
         what was done to each file, in order.
@@ -51,7 +56,8 @@ def install(
     ]
     for stage in STAGES:
         path = _below(root, hooks_dir / file_name(stage))
-        steps.append(files.place(path, hook_file(stage, program), 0o644, is_ours, force=force))
+        content = hook_file(stage, program, policy)
+        steps.append(files.place(path, content, 0o644, is_ours, force=force))
     return steps
 
 
@@ -79,12 +85,42 @@ def file_name(stage: str) -> str:
     return f"ocihook-{stage}.json"
 
 
-def hook_file(stage: str, program: Path = Path(HOOK_PROGRAM)) -> bytes:
+def hook_file(
+    stage: str, program: Path = Path(HOOK_PROGRAM), policy: Policy | None = None
+) -> bytes:
     """Return the content of a stage's hooks.d file, with the program's path in it."""
+    policy = policy or Policy()
     source = resources("ocihook").joinpath("hooks.d", file_name(stage))
     document = json.loads(source.read_text(encoding="utf-8"))
-    document["hook"]["path"] = str(program)
+    document["hook"].update(path=str(program), timeout=configuration.timeout_s(policy))
+    document["when"] = configuration.when(policy)
     return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def misfits(policy: Policy, hooks_dir: Path = Path(HOOKS_DIR)) -> list[str]:
+    """Return what is installed and not made for this policy, a line each; nothing installed fits.
+
+    Raises:
+        InstallError: a file cannot be read.
+    """
+    lines = []
+    for stage in STAGES:
+        path = hooks_dir / file_name(stage)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InstallError(f"{path}: {os.strerror(error.errno or 0).lower()}") from None
+        if not is_ours(content):
+            continue
+        document = json.loads(content)
+        if document.get("when") != configuration.when(policy):
+            lines.append(f"{path}: selects other containers than [enrol] ({_AGAIN})")
+        timeout = document["hook"].get("timeout")  # none is for ever
+        if isinstance(timeout, int) and timeout <= policy.deadline_s:
+            lines.append(f"{path}: its timeout is not above hook.deadline_s ({_AGAIN})")
+    return lines
 
 
 def is_ours(content: bytes) -> bool:

@@ -25,6 +25,7 @@ MODULES = (
     "ocihook.abi",
     "ocihook.paths",
     "ocihook.cpulist",
+    "ocihook.policy",
     "ocihook.limits",
     "ocihook.release",
     "ocihook.cell",

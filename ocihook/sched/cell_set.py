@@ -52,11 +52,14 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
-def change_cell(which: str, change: Change, cgroupfs: str = CGROUPFS) -> Outcome:
+def change_cell(
+    which: str, change: Change, cgroupfs: str = CGROUPFS, given_out: int = 0
+) -> Outcome:
     """Apply `change` to the live cell that `which` names (``find_cell``), all of it or nothing.
 
     What is named here is not changed any more by what is written to the cgroup's ``cpu.weight`` or
-    ``cpu.max``. The marks of all cgroups that share the cell follow.
+    ``cpu.max``. The marks of all cgroups that share the cell follow. `given_out` is the cpumask of
+    the CPUs that may become somebody's own, 0 for all.
 
     Raises:
         InputError: no cell, or several go by that name; it is the host's; the burst is too long.
@@ -75,7 +78,7 @@ def change_cell(which: str, change: Change, cgroupfs: str = CGROUPFS) -> Outcome
         raise CgroupError(f"cell {row['cell']}: no cgroup is in it any more", "see: ocihook gc")
     slot, cell = cell_in_charge(row["cell"])
     spec = _wanted(cell, change, homes[0]["container"])
-    _update(spec, change, homes[0]["cgid"], slot)
+    _update(spec, change, homes[0]["cgid"], slot, given_out)
     return Outcome(slot, spec, tuple(_mark(spec, change, homes, cgroupfs)))
 
 
@@ -106,7 +109,7 @@ def _wanted(cell: Cell, change: Change, container: str) -> CellSpec:
     )
 
 
-def _update(spec: CellSpec, change: Change, cgid: int, slot: int) -> None:
+def _update(spec: CellSpec, change: Change, cgid: int, slot: int, given_out: int) -> None:
     request = spec.request(cgid)
     request.fields = CELL_FIELD_FLAGS
     if change.weight is not None:
@@ -116,7 +119,7 @@ def _update(spec: CellSpec, change: Change, cgid: int, slot: int) -> None:
     if change.cpus is not None:
         request.fields |= CELL_FIELD_OWN
     if spec.wishes_own():
-        claim(request, spec, slot, whole=True)
+        claim(request, spec, slot, given_out, whole=True)
     else:
         pinned.update(request)
 

@@ -20,11 +20,9 @@ from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
+from ocihook.policy import HOST_SHARE_PERCENT
 from ocihook.sched import probe
 from ocihook.sched.caches import number_caches
-
-HOST_SHARE_PERCENT = 20
-"""What cell 0 is owed while every cell is busy."""
 
 NEW_DIR = f"{PIN_ROOT}/new"
 """Where pins are made before they are published. No dot: bpffs reserves names with one."""

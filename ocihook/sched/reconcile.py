@@ -33,12 +33,13 @@ def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[tuple[str, bytes]]:
                 raise
 
 
-def restore_cells(cgroupfs: str = CGROUPFS) -> tuple[int, list[str]]:
+def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, list[str]]:
     """Register the cell of every marked cgroup; return how many, and what failed, a line each.
 
     A cell that is registered already is brought back to its mark. Own CPUs come when all cells are
     there, first to those who can have the same as before: who has to choose anew shall not take
-    theirs.
+    theirs. `given_out` is the cpumask of those that may become somebody's own, 0 for all; what was
+    granted or named before is granted again nevertheless, since somebody may have gone past it.
     """
     restored, failures = 0, []
     wishing: list[Wishing] = []
@@ -56,15 +57,15 @@ def restore_cells(cgroupfs: str = CGROUPFS) -> tuple[int, list[str]]:
         if spec.wishes_own():
             wishing.append((directory, spec, cgid, slot))
     wishing.sort(key=lambda one: bool(shortage(one[1])))
-    failures += [failure for one in wishing if (failure := _restore_own_cpus(*one))]
+    failures += [failure for one in wishing if (failure := _restore_own_cpus(*one, given_out))]
     return restored, failures
 
 
-def _restore_own_cpus(directory: str, spec: CellSpec, cgid: int, slot: int) -> str:
+def _restore_own_cpus(directory: str, spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
     """Give a cell its own CPUs again, mark them; return what failed, if anything did."""
     before = spec.own
     try:
-        missing = grant(spec, cgid, slot)
+        missing = grant(spec, cgid, slot, given_out and given_out | spec.own | spec.own_list)
         if spec.own != before:
             os.setxattr(directory, CELL_MARK, mark.write(spec))
     except (OcihookError, OSError) as error:

@@ -8,15 +8,13 @@ the journal. tests/guest has the same runtimes, and newer ones, where there is a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from runtimes import Container, Machine, cgroup2, on_v1
 
 from ocihook.paths import SCHED_EXT
-from tests.vm import programs
 
 HIERARCHY = cgroup2()
 
@@ -28,29 +26,6 @@ pytestmark = [
 
 Make = Callable[..., Container]
 REQUIRED = {"org.ocihook/required": "true"}
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    assert HIERARCHY
-    found = Machine(tmp_path, HIERARCHY)
-    yield found
-    found.close()
-
-
-@pytest.fixture(params=["runc", "crun"])
-def make(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Make]:
-    debian = programs.unpacked("runc", "crun")
-    made: list[Container] = []
-
-    def container(*arguments: Any, **members: Any) -> Container:
-        runtime = (debian.find(request.param), debian.library_path)
-        made.append(Container(machine, runtime, *arguments, **members))
-        return made[-1]
-
-    yield container
-    for one in made:
-        one.delete()
 
 
 EXPECTED = (

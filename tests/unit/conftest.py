@@ -11,10 +11,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ocihook import cli
+from ocihook import cli, paths
 from ocihook.install import launcher
 
 CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
+
+
+@pytest.fixture(autouse=True)
+def config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the configuration is read, in this process: not this machine's."""
+    directory = tmp_path_factory.mktemp("configuration")
+    file = directory / "config.toml"
+    monkeypatch.setattr(paths, "CONFIG_FILE", str(file))
+    monkeypatch.setattr(paths, "POLICY_FILE", str(directory / "run" / "policy.json"))
+    return file
 
 
 class HookRun(NamedTuple):
@@ -55,14 +65,22 @@ def make_state(bundle: Path) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def run_hook() -> Callable[..., HookRun]:
-    """Run the text of the real launcher; `prelude` is Python that runs before it."""
+def run_hook(config: Path) -> Callable[..., HookRun]:
+    """Run the text of the real launcher; `prelude` is Python that runs before it.
+
+    It finds the configuration that is in the fixture's place, none being the rule.
+    """
+    places = (
+        "from ocihook import paths\n"
+        f"paths.CONFIG_FILE = {paths.CONFIG_FILE!r}\npaths.POLICY_FILE = {paths.POLICY_FILE!r}\n"
+    )
 
     def run(stage: str | None, state: Any, *, prelude: str = "", **options: Any) -> HookRun:
         data = state if isinstance(state, bytes) else json.dumps(state).encode()
         text = launcher.text().decode()
-        paths = f"import sys; sys.path += {list(map(str, launcher.module_directories()))!r}\n"
-        command = [str(launcher.find_interpreter()), "-IS", "-c", paths + prelude + "\n" + text]
+        start = f"import sys; sys.path += {list(map(str, launcher.module_directories()))!r}\n"
+        program = f"{start}{places}{prelude}\n{text}"
+        command = [str(launcher.find_interpreter()), "-IS", "-c", program]
         done = subprocess.run(
             [*command, *([stage] if stage is not None else [])],
             input=None if "stdin" in options else data,

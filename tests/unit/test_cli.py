@@ -46,7 +46,7 @@ EXIT_CODES = {
     "OcihookError": 70, "InputError": 65, "StateError": 65, "BundleError": 65, "CpulistError": 65,
     "AnnotationError": 65, "CgroupError": 66, "ProcessGone": 66,
     "SchedulerUnavailable": 69, "CellTableFull": 75, "OwnCpusTaken": 75, "DeadlineExceeded": 75,
-    "AbiMismatch": 76, "InstallError": 73,
+    "AbiMismatch": 76, "InstallError": 73, "PolicyError": 77, "ConfigError": 78,
 }  # fmt: skip
 """As the table at the top of ocihook/errors.py has them."""
 
@@ -179,7 +179,9 @@ def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) 
         return True
 
     monkeypatch.setattr(loader, "start", start)
-    monkeypatch.setattr(scheduler_command, "restore_cells", lambda: (2, ["/a: broken mark"]))
+    monkeypatch.setattr(
+        scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken mark"])
+    )
     assert run("scheduler", "start", "--host-share", "35") == (
         0,
         "scheduler started, 2 cells restored\n",

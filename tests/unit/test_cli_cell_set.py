@@ -2,6 +2,7 @@
 """``ocihook cells set``: what it asks for, and what it says."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Change]]:
         period_ns=100 * MS, burst_ns=MS, lend=False,
     )  # fmt: skip
 
-    def change_cell(which: str, change: Change) -> Outcome:
+    def change_cell(which: str, change: Change, *, given_out: int) -> Outcome:
         calls.append((which, change))
         return Outcome(3, spec, ("/c: mark: operation not permitted",) if which == "warn" else ())
 
@@ -63,7 +64,7 @@ def test_set(
 
 def test_no_quota_and_no_cpus_have_words(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = Outcome(3, CellSpec(container="c", bundle_hash=1, name="web"), ())
-    monkeypatch.setattr(cell_set, "change_cell", lambda _which, _change: bare)
+    monkeypatch.setattr(cell_set, "change_cell", lambda _which, _change, given_out: bare)
     outcome = run("cells", "set", "web", "--quota", "max", "--cpus", "none", "--lend")
     assert outcome.stdout == "cell 3: own CPUs none, no quota, lends\n"
 
@@ -95,10 +96,57 @@ def test_refused_before_anything_is_asked(
 
 
 def test_a_failure_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_which: str, _change: Change) -> Outcome:
+    def refuse(_which: str, _change: Change, given_out: int) -> Outcome:
         raise OwnCpusTaken("own CPUs: 2 wished, 1 free and allowed", "see: ocihook cells")
 
     monkeypatch.setattr(cell_set, "change_cell", refuse)
     outcome = run("cells", "set", "web", "--cpus", "2")
     message = "own CPUs: 2 wished, 1 free and allowed (see: ocihook cells)"
     assert outcome == (75, "", f"ocihook: {message}\n")
+
+
+LIMITS = """
+[limits]
+weight_max = 1000
+own_cpus_max = 2
+own_cpus = "2-5"
+lend_off = false
+borrow_off = false
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--weight", "1001"], "weight: 1001 is above limits.weight_max = 1000 of"),
+        (["--cpus", "3"], "own CPUs: a wish for 3 is above limits.own_cpus_max = 2 of"),
+        (["--cpus", "0-1"], "own CPUs: 0-1 not in limits.own_cpus = 2-5 of"),
+        (["--no-lend"], "lend: false is against limits.lend_off = false of"),
+        (["--no-borrow"], "borrow: false is against limits.borrow_off = false of"),
+    ],
+)
+def test_the_limits_of_the_configuration(
+    run: Run, asked: list[tuple[str, Change]], config: Path, words: list[str], problem: str
+) -> None:
+    config.write_text(LIMITS)
+    outcome = run("cells", "set", "web", *words)
+    assert outcome == (77, "", f"ocihook: {problem} {config} (--force goes past it)\n")
+    assert asked == []
+    assert run("cells", "set", "web", *words, "--force").status == 0
+    assert len(asked) == 1
+
+
+def test_what_is_within_the_limits(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count is met with CPUs that may be given out, unless it is forced."""
+    masks = []
+
+    def change_cell(_which: str, _change: Change, given_out: int) -> Outcome:
+        masks.append(given_out)
+        return Outcome(3, CellSpec(container="c", bundle_hash=1, name="web"), ())
+
+    monkeypatch.setattr(cell_set, "change_cell", change_cell)
+    config.write_text(LIMITS)
+    words = ["--weight", "1000", "--cpus", "2", "--lend", "--borrow"]
+    assert run("cells", "set", "web", *words).status == 0
+    assert run("cells", "set", "web", *words, "--force").status == 0
+    assert masks == [0b11_1100, 0]

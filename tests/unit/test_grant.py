@@ -126,6 +126,29 @@ def test_the_cpuset_bounds_it(scheduler: Scheduler) -> None:
     assert scheduler.own == 0b0010
 
 
+@pytest.mark.parametrize(("allowed", "expected"), [(0, 0b0110), (0b1110, 0b0110)])
+def test_only_what_may_be_given_out(scheduler: Scheduler, allowed: int, expected: int) -> None:
+    wanted = spec(own_count=2, allowed=allowed)
+    assert grant.grant(wanted, 77, 3, 0b0111) == ""
+    assert wanted.own == scheduler.own == expected
+
+
+def test_what_may_be_given_out_and_what_is_allowed_have_nothing_in_common(
+    scheduler: Scheduler,
+) -> None:
+    """No CPU is then not the same as any CPU."""
+    wanted = spec(own_count=2, allowed=0b1100)
+    assert grant.grant(wanted, 77, 3, 0b0011) == "own CPUs: 2 wished, 0 free and allowed"
+    assert wanted.own == scheduler.own == 0
+
+
+def test_a_cell_gives_back_what_may_not_be_given_out_any_more(scheduler: Scheduler) -> None:
+    scheduler.own = 0b1000
+    wanted = spec(own_count=1)
+    assert grant.grant(wanted, 77, 3, 0b0110) == ""
+    assert wanted.own == scheduler.own == 0b0100
+
+
 def test_who_lost_chooses_again(scheduler: Scheduler) -> None:
     scheduler.surprises = [0b1000, 0b0100]
     wanted = spec(own_count=1)

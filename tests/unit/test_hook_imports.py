@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from ocihook import paths
+from ocihook.hook import configured
 from ocihook.install import launcher
 
 # What `python3 -IS` has loaded before our first line differs between versions; the test asks it.
 OF_THE_INTERPRETER = {"_json", "_signal", "_stat", "_struct", "errno", "posix"}
 OF_OURS = {
     "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.limits",
-    "ocihook.mark", "ocihook.paths", "ocihook.record", "ocihook.release",
+    "ocihook.mark", "ocihook.paths", "ocihook.policy", "ocihook.record", "ocihook.release",
     "ocihook.hook", "ocihook.hook.annotations", "ocihook.hook.bundle", "ocihook.hook.cgroup",
     "ocihook.hook.fields", "ocihook.hook.identity", "ocihook.hook.json", "ocihook.hook.main",
     "ocihook.hook.process", "ocihook.hook.request", "ocihook.hook.stages", "ocihook.hook.state",
@@ -32,6 +34,9 @@ OF_CFFI = {"_syscalls", "ocihook._bpf._syscalls.lib", "_syscalls.lib"}
 OF_OWN_CPUS = {
     "ocihook.grant", "ocihook.own_cpus", "ocihook.topology", "ocihook._bpf.pinned_cells",
 }  # fmt: skip
+# Where there is a configuration file, and patterns in it.
+OF_CONFIGURATION = {"ocihook.hook.configured"}
+OF_PATTERNS = {"ocihook.glob"}
 # For runs that have to say something, and where there is a journal to say it to.
 OF_FAILURE = {"ocihook.hook.journal", "_socket"}
 ALLOWED = OF_THE_INTERPRETER | OF_OURS | OF_BPF | OF_CFFI
@@ -96,6 +101,35 @@ def test_a_good_run_imports_what_is_on_the_list(
         assert loaded <= ALLOWED | OF_OWN_CPUS, "the fakes load more than it does"
     else:
         assert loaded == (OF_OURS | OF_BPF | OF_OWN_CPUS if own else OF_OURS | OF_BPF)
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("[limits]\nweight_max = 5\n", OF_CONFIGURATION),
+        ('enrol.exclude.cgroups = ["/a"]\n', OF_CONFIGURATION | OF_PATTERNS),
+    ],
+    ids=["", "patterns"],
+)
+def test_a_configuration_that_was_read_before(
+    config: Path, text: str, more: set[str], make_state: Callable[..., dict[str, Any]]
+) -> None:
+    config.write_text(text)
+    config.chmod(0o644)
+    configured.in_force()
+    program = PROGRAM.format(
+        directories=list(map(str, launcher.module_directories())),
+        stage="createRuntime",
+        fakes=f"{FAKES}\nfrom ocihook import paths\n"
+        f"paths.CONFIG_FILE, paths.POLICY_FILE = {paths.CONFIG_FILE!r}, {paths.POLICY_FILE!r}\n",
+    )
+    done = subprocess.run(
+        [launcher.find_interpreter(), "-IS", "-c", program],
+        input=json.dumps(make_state()).encode(), capture_output=True, check=True, timeout=30,
+    )  # fmt: skip
+    status, *modules = done.stdout.decode().split()
+    assert status == "0"
+    assert set(modules) - ALLOWED == more
 
 
 def test_poststop_does_not_load_what_only_others_need(

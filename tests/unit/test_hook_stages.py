@@ -100,8 +100,8 @@ def grants(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What is granted (`own`), what is said of it (`missing`), and whom it was asked for."""
     told: dict[str, Any] = {"own": 0b1100, "missing": "", "asked": []}
 
-    def fake(spec: CellSpec, cgid: int, slot: int) -> str:
-        told["asked"].append((spec.own_count, cgid, slot))
+    def fake(spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
+        told["asked"].append((spec.own_count, cgid, slot, given_out))
         spec.own = told["own"]
         return str(told["missing"])
 
@@ -124,7 +124,7 @@ def test_own_cpus(
     stage(make(annotations=CPUS))
     (request,) = scheduler.registered
     assert not request.fields & CELL_FIELD_OWN
-    assert grants["asked"] == [(2, 77, 1)]
+    assert grants["asked"] == [(2, 77, 1, 0)]
     wished, granted = map(mark.read, marks)
     assert (wished.own_count, wished.own) == (2, 0)
     assert (granted.own_count, granted.own) == (2, 0b1100)

@@ -63,8 +63,10 @@ class World:
         self.requests.append(request)
         return 3, 1
 
-    def claim(self, request: CellRequest, spec: CellSpec, slot: int, *, whole: bool) -> None:
-        assert whole
+    def claim(
+        self, request: CellRequest, spec: CellSpec, slot: int, given_out: int, *, whole: bool
+    ) -> None:
+        assert (whole, given_out) == (True, 0)
         assert spec.own == 0
         if not self.granted:
             raise OwnCpusTaken("own CPUs: 2 wished, 1 free and allowed")

@@ -138,12 +138,12 @@ def test_cgroup_that_ends_after_its_mark_was_read(
 
 
 @pytest.fixture
-def granted(monkeypatch: pytest.MonkeyPatch, marks: Marks) -> list[tuple[bytes, int, int]]:
-    """Whom own CPUs were asked for: a mark, cgroup and slot. Everybody gets 0 and 1."""
-    asked: list[tuple[bytes, int, int]] = []
+def granted(monkeypatch: pytest.MonkeyPatch, marks: Marks) -> list[tuple[bytes, int, int, int]]:
+    """Whom own CPUs were asked for: a mark, cgroup, slot, and of which. Everybody gets 0 and 1."""
+    asked: list[tuple[bytes, int, int, int]] = []
 
-    def grant(spec: CellSpec, cgid: int, slot: int) -> str:
-        asked.append((mark.write(spec), cgid, slot))
+    def grant(spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
+        asked.append((mark.write(spec), cgid, slot, given_out))
         if spec.own == 0b1100:
             return ""
         spec.own = 0b11
@@ -162,7 +162,7 @@ def test_own_cpus_come_last_and_first_to_who_can_have_the_same(
     tree: Path,
     marks: Marks,
     registered: list[CellRequest],
-    granted: list[tuple[bytes, int, int]],
+    granted: list[tuple[bytes, int, int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = [(tree / "a", SHORT), (tree / "a" / "b", PINNED), (tree / "d", DB)]
@@ -171,8 +171,8 @@ def test_own_cpus_come_last_and_first_to_who_can_have_the_same(
     assert restore_cells(str(tree)) == (3, [f"{tree}/a: own CPUs: too few"])
     assert [request.container for request in registered] == [b"c4", b"c3", b"c2"]
     assert granted == [
-        (mark.write(PINNED), (tree / "a" / "b").stat().st_ino, 2),
-        (mark.write(SHORT), (tree / "a").stat().st_ino, 1),
+        (mark.write(PINNED), (tree / "a" / "b").stat().st_ino, 2, 0),
+        (mark.write(SHORT), (tree / "a").stat().st_ino, 1, 0),
     ]
     # What was chosen anew is marked, what is the same is not written again.
     assert set(marks) == {str(tree / "a")}
@@ -181,10 +181,22 @@ def test_own_cpus_come_last_and_first_to_who_can_have_the_same(
     assert mark.read(text).own == 0b11
 
 
+def test_what_was_granted_is_granted_again_whatever_may_be_given_out_now(
+    tree: Path,
+    registered: list[CellRequest],
+    granted: list[tuple[bytes, int, int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = [(str(tree / "a"), mark.write(SHORT)), (str(tree / "d"), mark.write(PINNED))]
+    monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(texts))
+    restore_cells(str(tree), given_out=0b11)
+    assert [given_out for *_, given_out in granted] == [0b1111, 0b11 | SHORT.own]
+
+
 def test_own_cpus_that_cannot_be_asked_for(
     tree: Path, marks: Marks, registered: list[CellRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def grant(_spec: CellSpec, _cgid: int, _slot: int) -> str:
+    def grant(_spec: CellSpec, _cgid: int, _slot: int, _given_out: int) -> str:
         raise CellTableFull("so it is")
 
     monkeypatch.setattr(reconcile, "grant", grant)

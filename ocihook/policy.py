@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the administrator allows: who gets a cell, and what a container may wish. Pure.
+
+On the hook's path. Annotations are written by whoever may start containers, so each refusal says
+which limit of which file it is that they have met.
+"""
+
+from ocihook import cpulist
+from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
+from ocihook.errors import PolicyError
+
+FORMAT = 1
+"""Of what is stored of a policy; it goes up with every change of its members or their meaning."""
+
+HOST_SHARE_PERCENT = 20
+"""What the host is owed by default, in percent of the CPUs, while every cell is busy."""
+
+ANY_CPU = "all"
+"""Of ``limits.own_cpus``: every CPU may become a cell's own."""
+
+LEVELS = ("error", "warning")
+"""Of ``log.level``: what keeps a container from starting, and also what does not."""
+
+
+_SHOWN_CHARS = 128
+
+
+class Policy:
+    """The configuration, a member a key; the defaults are what holds without a file.
+
+    A key of ``[enrol.exclude]`` has its section in its name. ``file`` is where they were read,
+    for messages; nothing where there is none. docs/configuration.md says what each means.
+    """
+
+    __slots__ = (
+        "annotations",
+        "borrow_off",
+        "cgroups",
+        "deadline_s",
+        "exclude_annotations",
+        "exclude_cgroups",
+        "file",
+        "journal",
+        "lend_off",
+        "level",
+        "on_error",
+        "own_cpus",
+        "own_cpus_max",
+        "required",
+        "share_percent",
+        "shared_cells",
+        "stderr",
+        "weight_max",
+        "weight_min",
+        "who",
+    )
+
+    def __init__(
+        self,
+        *,
+        who: str = "annotated",
+        annotations: dict[str, str] | None = None,
+        cgroups: "list[str] | None" = None,
+        exclude_annotations: dict[str, str] | None = None,
+        exclude_cgroups: "list[str] | None" = None,
+        weight_min: int = OCIHOOK_WEIGHT_MIN,
+        weight_max: int = OCIHOOK_WEIGHT_MAX,
+        own_cpus_max: int = cpulist.MAX_CPUS,
+        own_cpus: str = ANY_CPU,
+        lend_off: bool = True,
+        borrow_off: bool = True,
+        shared_cells: "list[str] | None" = None,
+        required: bool = True,
+        share_percent: int = HOST_SHARE_PERCENT,
+        on_error: str = "start",
+        deadline_s: int = 20,
+        stderr: bool = True,
+        journal: bool = True,
+        level: str = "warning",
+        file: str = "",
+    ) -> None:
+        self.who = who
+        self.annotations = annotations or {}
+        self.cgroups = cgroups or []
+        self.exclude_annotations = exclude_annotations or {}
+        self.exclude_cgroups = exclude_cgroups or []
+        self.weight_min = weight_min
+        self.weight_max = weight_max
+        self.own_cpus_max = own_cpus_max
+        self.own_cpus = own_cpus
+        self.lend_off = lend_off
+        self.borrow_off = borrow_off
+        self.shared_cells = ["*"] if shared_cells is None else shared_cells
+        self.required = required
+        self.share_percent = share_percent
+        self.on_error = on_error
+        self.deadline_s = deadline_s
+        self.stderr = stderr
+        self.journal = journal
+        self.level = level
+        self.file = file
+
+    def members(self) -> dict[str, object]:
+        """Return the members by name, as the constructor takes them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.members() == other.members()
+
+    __hash__ = None  # type: ignore[assignment]  # its members are lists and tables
+
+    def __repr__(self) -> str:
+        return f"Policy({', '.join(f'{name}={value!r}' for name, value in self.members().items())})"
+
+    def enrols(self, annotations: dict[str, str], asks: bool, cgroup: str | None = None) -> bool:
+        """Tell whether a container gets a cell; without its `cgroup`, whether it may.
+
+        `asks`: one of its annotations is below ``org.ocihook/``. Where nothing tells containers
+        apart, it is the engine that does: the hook runs only for those that hooks.d selects, or
+        that name it in their config.json.
+
+        Raises:
+            PolicyError: it asks, and is excluded.
+        """
+        rule = self._exclusion(annotations, cgroup)
+        if rule:
+            if asks:
+                raise PolicyError(
+                    f"the container is excluded by enrol.exclude.{rule} of {self.file}",
+                    "its annotations cannot change that",
+                )
+            return False
+        if self.who != "annotated" or asks or not (self.annotations or self.cgroups):
+            return True
+        if cgroup is None and self.cgroups:
+            return True
+        return bool(_annotation_rule(self.annotations, annotations)) or bool(
+            cgroup is not None and _first_match(self.cgroups, cgroup)
+        )
+
+    def _exclusion(self, annotations: dict[str, str], cgroup: str | None) -> str:
+        if self.exclude_annotations:
+            rule = _annotation_rule(self.exclude_annotations, annotations, too_long=True)
+            if rule:
+                return f"annotations: {rule}"
+        if self.exclude_cgroups and cgroup is not None:
+            pattern = _first_match(self.exclude_cgroups, cgroup)
+            if pattern:
+                return f"cgroups: {pattern!a}"
+        return ""
+
+    def check_weight(self, weight: int, subject: str) -> None:
+        """Refuse a weight that somebody names; `subject` begins the message.
+
+        Raises:
+            PolicyError: it is out of the limits.
+        """
+        if weight > self.weight_max:
+            raise self._refusal(f"{subject}: {weight} is above", "weight_max", self.weight_max)
+        if weight < self.weight_min:
+            raise self._refusal(f"{subject}: {weight} is below", "weight_min", self.weight_min)
+
+    def check_own_cpus(self, count: int, listed: int, subject: str) -> None:
+        """Refuse a wish for own CPUs, a count or a cpumask.
+
+        A count says nothing about which; :meth:`own_cpus_mask` bounds what it is met with.
+
+        Raises:
+            PolicyError: it is for too many, or for some that are not given out.
+        """
+        wished = count or listed.bit_count()
+        if wished > self.own_cpus_max:
+            raise self._refusal(
+                f"{subject}: a wish for {wished} is above", "own_cpus_max", self.own_cpus_max
+            )
+        outside = listed & ~(self.own_cpus_mask() or listed)
+        if outside:
+            named = _cut(cpulist.format(outside))
+            raise self._refusal(f"{subject}: {named} not in", "own_cpus", self.own_cpus)
+
+    def check_switches(self, lend: bool, borrow: bool, subject: str) -> None:
+        """Refuse to switch off what may not be; `subject` and the switch begin the message.
+
+        Raises:
+            PolicyError: it may not.
+        """
+        for key, on, may_be_off in (
+            ("lend", lend, self.lend_off),
+            ("borrow", borrow, self.borrow_off),
+        ):
+            if not on and not may_be_off:
+                raise self._refusal(f"{subject}{key}: false is against", f"{key}_off", "false")
+
+    def check_name(self, name: str, subject: str) -> None:
+        """Refuse the name of a shared cell.
+
+        Raises:
+            PolicyError: no pattern allows it.
+        """
+        if self.shared_cells != ["*"] and not _first_match(self.shared_cells, name):
+            allowed = ", ".join(self.shared_cells) or "none"
+            raise self._refusal(f"{subject}: {name!a} is not of", "shared_cells", allowed)
+
+    def own_cpus_mask(self) -> int:
+        """Return the cpumask of the CPUs that may become a cell's own; 0 is all."""
+        return 0 if self.own_cpus == ANY_CPU else cpulist.parse(self.own_cpus)
+
+    def fails_closed(self, required: bool) -> bool:
+        """Tell whether a failure keeps a container from starting that says it is `required`."""
+        return self.on_error == "refuse" or (required and self.required)
+
+    def logs(self, level: str) -> bool:
+        """Tell whether records of this level (one of ``LEVELS``) are wanted."""
+        return LEVELS.index(level) <= LEVELS.index(self.level)
+
+    def _refusal(self, problem: str, key: str, value: object) -> PolicyError:
+        return PolicyError(f"{problem} limits.{key} = {_cut(str(value))} of {self.file}")
+
+
+def _cut(text: str) -> str:
+    """Keep the file's name, which comes last, within the 1024 characters of the hook's line."""
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
+
+
+def _annotation_rule(
+    patterns: dict[str, str], annotations: dict[str, str], *, too_long: bool = False
+) -> str:
+    """Return the first rule that holds, ``key = pattern``, or nothing.
+
+    `too_long`: what a value is worth that is longer than what is matched.
+    """
+    from ocihook.glob import MAX_TEXT_CHARS, matches
+
+    for key, pattern in patterns.items():
+        value = annotations.get(key)
+        if value is not None and (
+            matches(pattern, value) or (too_long and len(value) > MAX_TEXT_CHARS)
+        ):
+            return f"{key} = {pattern!a}"
+    return ""
+
+
+def _first_match(patterns: "list[str]", text: str) -> str:
+    from ocihook.glob import first_match
+
+    return first_match(patterns, text)

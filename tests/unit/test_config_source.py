@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ocihook.config import compiling, source
+from ocihook.errors import ConfigError
+from ocihook.policy import Policy
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[limits\n", "c.toml:1: column 8: expected ']' at the end of a table declaration"),
+        ("\n\nweight = \n", "c.toml:3: column 10: invalid value"),
+        ('a = "b', "c.toml:1: unterminated string"),
+        ("a = 1\n\nb = '", 'c.toml:3: expected "\'"'),
+        ("a = 1\na = 2\n", "c.toml:2: column 6: cannot overwrite a value"),
+        ("\na = " + "1" * 5000, "c.toml: exceeds the limit (4300 digits) for integer"),
+        ("a = " + "[" * 100_000, "c.toml: nested too deeply"),
+    ],
+)
+def test_what_is_not_toml_has_its_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        source.parse(text, "c.toml")
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith(" (it has to be TOML)")
+
+
+TEXT = """\
+# limits.weight_max = 1
+top = 1
+
+[limits]  # of what may be asked for
+weight_max = 5000
+  own_cpus="all"
+shared_cells = [
+    "[web]",
+]
+
+[ enrol . exclude ]
+cgroups = ["a"]
+annotations."io.example/a.b" = 1
+
+[log]
+'level' = 1
+
+[host]
+"share_percent" = "weight_max = 1"
+[enrol]
+annotations = { "x" = 1 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (("top",), 2),
+        (("limits",), 4),
+        (("limits", "weight_max"), 5),
+        (("limits", "own_cpus"), 6),
+        (("limits", "shared_cells", 0), 7),
+        (("enrol", "exclude"), 11),
+        (("enrol", "exclude", "cgroups", 0), 12),
+        (("enrol", "exclude", "annotations", "io.example/a.b"), 13),
+        (("log", "level"), 16),
+        (("host", "share_percent"), 19),
+        (("enrol", "annotations", "x"), 21),
+        (("hook", "on_error"), 0),
+    ],
+)
+def test_line_of(place: tuple[str | int, ...], line: int) -> None:
+    tomllib.loads(TEXT)
+    assert source.line_of(TEXT, place) == line
+
+
+def open_for(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"# \xe9t\xe9\n", "config.toml:1: not UTF-8: byte 0xe9"),
+        (b"a = 1\n\n# \xff", "config.toml:3: not UTF-8: byte 0xff"),
+        (b"#" * (source.MAX_CONFIG_BYTES + 1), "config.toml: more than 262144 bytes"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    file = open_for(path)
+    with pytest.raises(ConfigError, match=f"{message}$"):
+        source.read(file, "config.toml")
+    os.close(file)
+
+
+def test_a_fifo_in_its_place_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    file = open_for(tmp_path / "config.toml")
+    with pytest.raises(ConfigError, match=r"config.toml: not a regular file"):
+        source.read(file, "config.toml")
+    os.close(file)
+
+
+def test_policy_of() -> None:
+    text = '[limits]\nweight_max = 300\n[enrol.exclude]\ncgroups = ["/a"]\nannotations.x = "y"\n'
+    assert compiling.policy_of(text, "c.toml") == Policy(
+        weight_max=300, exclude_cgroups=["/a"], exclude_annotations={"x": "y"}, file="c.toml"
+    )
+    assert compiling.policy_of("", "c.toml") == Policy(file="c.toml")
+
+
+def test_the_first_mistake_is_told_and_how_many_there_are() -> None:
+    text = "[limits]\nweight_max = 0\n[hook]\non_error = 1\nx = 1\n"
+    with pytest.raises(ConfigError) as caught:
+        compiling.policy_of(text, "c.toml")
+    assert str(caught.value) == (
+        "c.toml:2: limits.weight_max: 0 is not an integer in 1..10000, and 2 more "
+        "(see: ocihook config check)"
+    )

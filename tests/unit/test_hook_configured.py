@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy in force, after all that may happen to its file and to what was stored of it."""
+
+import errno
+import json
+import os
+import posix
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocihook.config import compiling
+from ocihook.errors import ConfigError
+from ocihook.hook import configured
+from ocihook.policy import Policy
+
+GOOD = "[limits]\nweight_max = 300\n"
+BROKEN = "[limits]\nweight_max = 0\n"
+MISTAKE = "config.toml:2: limits.weight_max: 0 is not an integer in 1..10000"
+
+Answer = tuple[Policy, ConfigError | None]
+
+
+class Files:
+    """A configuration file, and what is stored of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.config = directory / "config.toml"
+        self.stored = directory / "run" / "policy.json"
+
+    def write(self, text: str) -> None:
+        """As editors do: another file in its place."""
+        other = self.config.with_suffix(".new")
+        other.write_text(text)
+        other.chmod(0o644)
+        other.rename(self.config)
+
+    def ask(self) -> Answer:
+        return configured.in_force(str(self.config), str(self.stored))
+
+    def policy(self, **members: Any) -> Policy:
+        return Policy(file=str(self.config), **members)
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.stored.read_text())
+        return document
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def problem_of(answer: Answer) -> str:
+    assert answer[1] is not None
+    return str(answer[1])
+
+
+def test_no_file_is_the_defaults(files: Files) -> None:
+    assert files.ask() == (Policy(), None)
+    assert not files.stored.parent.exists()
+
+
+def test_the_first_one_stores_what_it_read(files: Files) -> None:
+    files.write(GOOD)
+    assert files.ask() == (files.policy(weight_max=300), None)
+    assert files.stored.stat().st_mode & 0o7777 == 0o600
+    assert files.stored.parent.stat().st_mode & 0o7777 == 0o755
+    assert os.listdir(files.stored.parent) == ["policy.json"]
+
+
+def test_the_umask_of_a_hook_does_not_close_the_directory(files: Files) -> None:
+    files.write(GOOD)
+    old = os.umask(0o077)
+    try:
+        files.ask()
+    finally:
+        os.umask(old)
+    assert files.stored.parent.stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize("text", [GOOD, "", '[enrol.exclude]\nannotations = {"a" = "é*"}\n'])
+def test_the_others_use_what_is_stored(
+    files: Files, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(text)
+    first = files.ask()
+    monkeypatch.setattr(compiling, "policy_of", None)
+    assert files.ask() == first
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_change_counts_at_once(files: Files, in_place: bool) -> None:
+    files.write(GOOD)
+    files.ask()
+    changed = GOOD.replace("300", "400 ")  # a kernel before 6.13 may not see it by the time
+    if in_place:
+        files.config.write_text(changed)
+    else:
+        files.write(changed)
+    assert files.ask() == (files.policy(weight_max=400), None)
+    assert files.document()["policy"]["weight_max"] == 400
+
+
+def test_a_file_that_is_gone_is_the_defaults_again(files: Files) -> None:
+    files.write(GOOD)
+    files.ask()
+    files.config.unlink()
+    assert files.ask() == (Policy(), None)
+
+
+def test_a_mistake_leaves_what_was_before(files: Files) -> None:
+    files.write(GOOD)
+    files.ask()
+    files.write(BROKEN)
+    answer = files.ask()
+    assert answer[0] == files.policy(weight_max=300)
+    assert problem_of(answer).endswith(
+        f"{MISTAKE} (see: ocihook config check); what it said before holds"
+    )
+
+
+def test_a_mistake_with_nothing_before_it_leaves_the_defaults(files: Files) -> None:
+    files.write(BROKEN)
+    answer = files.ask()
+    assert answer[0] == Policy()
+    assert problem_of(answer).endswith("(see: ocihook config check); the defaults hold")
+
+
+@pytest.mark.parametrize("before", [GOOD, None])
+def test_a_mistake_is_looked_at_once_and_told_each_time(
+    files: Files, before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if before:
+        files.write(before)
+        files.ask()
+    files.write(BROKEN)
+    first = files.ask()
+    monkeypatch.setattr(compiling, "policy_of", None)
+    second = files.ask()
+    assert second[0] == first[0]
+    assert problem_of(second) == problem_of(first)
+
+
+def test_two_mistakes_in_a_row_leave_what_was_before_them(files: Files) -> None:
+    files.write(GOOD)
+    files.ask()
+    files.write(BROKEN)
+    files.ask()
+    files.write("not TOML")
+    assert files.ask()[0] == files.policy(weight_max=300)
+    files.write(GOOD.replace("300", "400"))
+    assert files.ask() == (files.policy(weight_max=400), None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff", b"{}", b'{"format": 0}', b'{"format": 1}',
+     b'{"format": 1, "made_of": [], "problem": "", "policy": {"later": 1}}',
+     b'{"format": 1, "made_of": [], "policy": null}',
+     b'{"format": 1, "problem": "", "policy": null}',
+     b'{"format": 1, "made_of": [], "problem": "", "policy": []}'],
+)  # fmt: skip
+def test_what_is_stored_and_of_no_use_is_made_anew(files: Files, content: bytes) -> None:
+    files.write(GOOD)
+    files.ask()
+    files.stored.write_bytes(content)
+    assert files.ask() == (files.policy(weight_max=300), None)
+    assert files.document()["policy"]["weight_max"] == 300
+
+
+def test_a_file_that_others_may_write_is_not_used(files: Files) -> None:
+    files.write(GOOD)
+    files.config.chmod(0o664)
+    answer = files.ask()
+    assert answer[0] == Policy()
+    assert problem_of(answer) == (
+        f"{files.config}: writable by others than its owner (mode 0664) "
+        "(not used; the defaults hold)"
+    )
+    assert not files.stored.exists()
+
+
+def test_a_file_that_is_not_roots_is_not_used(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(GOOD)
+    owner = os.geteuid()
+    if owner == 0:
+        owner = 12345
+        os.chown(files.config, owner, 0)
+    else:  # who may give no file away, and trusts itself
+        monkeypatch.setattr(posix, "geteuid", lambda: 12345)
+    answer = files.ask()
+    assert answer[0] == Policy()
+    assert f"config.toml: owned by uid {owner}, and not by root (" in problem_of(answer)
+
+
+def test_a_directory_in_its_place(files: Files) -> None:
+    files.config.mkdir()
+    answer = files.ask()
+    assert answer[0] == Policy()
+    assert "config.toml: not a regular file (" in problem_of(answer)
+
+
+def test_what_others_may_have_stored_is_not_used(files: Files) -> None:
+    files.write(GOOD)
+    files.ask()
+    forged = files.document()
+    forged["policy"]["weight_max"] = 10000
+    files.stored.write_text(json.dumps(forged))
+    files.stored.chmod(0o666)
+    answer = files.ask()
+    assert answer[0] == files.policy(weight_max=300)
+    assert problem_of(answer).endswith(
+        "policy.json: writable by others than its owner (mode 0666) (not used)"
+    )
+    assert files.stored.stat().st_mode & 0o7777 == 0o600
+    assert files.ask() == (files.policy(weight_max=300), None)
+
+
+def test_a_link_in_place_of_what_is_stored_is_not_followed(files: Files, tmp_path: Path) -> None:
+    files.write(GOOD)
+    files.ask()
+    elsewhere = tmp_path / "elsewhere"
+    files.stored.rename(elsewhere)
+    files.stored.symlink_to(elsewhere)
+    assert files.ask() == (files.policy(weight_max=300), None)
+    assert not files.stored.is_symlink()
+
+
+def test_nothing_can_be_stored(files: Files) -> None:
+    files.write(GOOD)
+    files.stored.parent.write_text("a file")
+    for _ in range(2):
+        assert files.ask() == (files.policy(weight_max=300), None)
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 100])
+def test_a_store_that_does_not_fit_leaves_nothing_behind(
+    files: Files, limit_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """crun runs the hook under the container's RLIMIT_FSIZE: the write fails, or is cut short."""
+    write = os.write
+
+    def cut(file: int, data: bytes) -> int:
+        if not limit_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return write(file, data[:limit_bytes])
+
+    files.write(GOOD)
+    monkeypatch.setattr(os, "write", cut)
+    assert files.ask() == (files.policy(weight_max=300), None)
+    assert os.listdir(files.stored.parent) == []
+
+
+def test_a_file_that_may_not_be_read(files: Files) -> None:
+    files.write(GOOD)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # whom pytest's directory lets nothing see
+    else:
+        files.config.chmod(0)
+    try:
+        answer = files.ask()
+    finally:
+        os.seteuid(user)
+    assert answer[0] == Policy()
+    assert problem_of(answer).endswith("config.toml: permission denied (the defaults hold)")
+
+
+def test_whatever_bytes_the_file_has_an_answer_comes(files: Files) -> None:
+    for content in (b"\x00", b"\xff\xfe", b"a" * (1 << 20), b"[[[", b"=", b"a.b.c=1\na.b=2"):
+        files.config.write_bytes(content)
+        files.config.chmod(0o644)
+        answer = files.ask()
+        assert answer[0] == Policy()
+        assert str(files.config) in problem_of(answer)
