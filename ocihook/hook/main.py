@@ -4,7 +4,7 @@
 Exit status 0 unless the container is annotated ``org.ocihook/required=true``;
 then that of the error (ocihook/errors.py). poststop always ends with 0: nothing
 is left to protect, and crun and podman would only warn. What fails is one line
-on standard error, which runc and podman show.
+on standard error, which runc and podman show; so is each problem that was got over.
 """
 
 import os
@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
         state = parse(data)
         STAGES[stage](state)
         process.finish()
+        for note in state.notes:
+            _complain(stage, state, str(note))
         return 0
     except OcihookError as error:
         process.finish()

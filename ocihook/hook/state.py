@@ -8,7 +8,7 @@ a pid.
 
 import os
 
-from ocihook.errors import StateError
+from ocihook.errors import OcihookError, StateError
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
 from ocihook.release import bundle_hash
@@ -28,10 +28,11 @@ class ContainerState:
 
     ``pid`` is None when no process is named: runc and podman omit it after the
     end, crun says 0. ``annotations`` are the state's until the stage adds those
-    of config.json; they decide whether a failure counts.
+    of config.json; they decide whether a failure counts. ``notes`` are problems
+    that the stage got over, to be reported all the same.
     """
 
-    __slots__ = ("annotations", "bundle", "id", "pid", "status")
+    __slots__ = ("annotations", "bundle", "id", "notes", "pid", "status")
 
     def __init__(
         self, *, id: str, pid: int | None, status: str, bundle: str, annotations: dict[str, str]
@@ -41,6 +42,7 @@ class ContainerState:
         self.status = status
         self.bundle = bundle
         self.annotations = annotations
+        self.notes: list[OcihookError] = []
 
     def bundle_hash(self) -> int:
         """Return the hash of the bundle's path that all stages of one container agree on."""
