@@ -87,9 +87,7 @@ Cgroup.mark = lambda self, mark: None
 
 
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
-def test_without_its_bundle_a_container_has_its_cell_and_a_line_says_so(
-    run_hook: Run, make_state: State, stage: str
-) -> None:
+def test_a_missing_bundle(run_hook: Run, make_state: State, stage: str) -> None:
     state = make_state(bundle="/nonexistent", annotations=REQUIRED)
     run = run_hook(stage, state, prelude=FOUND + REGISTERS, env={})
     assert run.status == 0
