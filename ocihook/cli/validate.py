@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from ocihook.cli import output
+from ocihook.validate.kinds import KINDS
 
 PATH = typer.Argument(metavar="BUNDLE|FILE", help="A bundle's directory, or a JSON file.")
 
@@ -15,7 +16,7 @@ PATH = typer.Argument(metavar="BUNDLE|FILE", help="A bundle's directory, or a JS
 def validate(
     path: Path = PATH,
     kind: str | None = typer.Option(
-        None, metavar="KIND", help="What it is: config, state, annotations, hooks, cells, ..."
+        None, metavar="KIND", help=f"One of {', '.join(KINDS)}; else the content says it."
     ),
     as_json: bool = typer.Option(
         False, "--json", help="Print JSON (schemas/validation.schema.json)."
@@ -23,7 +24,6 @@ def validate(
 ) -> None:
     """Say all that is wrong with a document of a container; exit with 65 where that is an error."""
     # jsonschema takes 70 ms to import, which other commands need not wait for.
-    from ocihook.validate.kinds import KINDS
     from ocihook.validate.report import validate as report_on
 
     if kind is not None and kind not in KINDS:

@@ -28,6 +28,12 @@ def check_config(document: Any, directory: str) -> Iterator[Finding]:
                     yield warning(f"{problem} in the container's root", *place)
             elif (problem := _problem(path)) is not None:
                 yield error(f"{problem} here", *place)
+    for name in member(document, dict, "hooks") or {}:
+        if name not in _STAGES:
+            # "MUST NOT generate an error" for what is unknown (runtime-spec, config.md).
+            yield warning(
+                f"no stage: what is here never runs; there are {', '.join(_STAGES)}", "hooks", name
+            )
     if items(document, "hooks", "prestart"):
         yield warning("prestart is deprecated: use createRuntime", "hooks", "prestart")
 

@@ -24,8 +24,13 @@ def _is_cells(document: Any) -> bool:
     )
 
 
+def _is_state(document: Any) -> bool:
+    members = ("id", "status", "bundle", "pid")
+    return isinstance(document, dict) and sum(name in document for name in members) > 1
+
+
 def _is_config(document: Any) -> bool:
-    members = ("process", "root", "linux", "mounts", "hooks", "hostname")
+    members = ("ociVersion", "process", "root", "linux", "mounts", "hooks", "annotations")
     return isinstance(document, dict) and any(name in document for name in members)
 
 
@@ -39,7 +44,7 @@ def _is_annotations(document: Any) -> bool:
 
 KINDS = {
     "hooks": Kind(("hooks",), _has("hook")),
-    "state": Kind(("oci-state", "spec-state"), _has("id", "status")),
+    "state": Kind(("oci-state", "spec-state"), _is_state),
     "scheduler-status": Kind(("scheduler-status",), _has("state", "scheduler")),
     "validation": Kind(("validation",), _has("kind", "findings")),
     "cells": Kind(("cells",), _is_cells),

@@ -2,7 +2,7 @@
 """What real programs write against the specification, and everybody takes.
 
 Each line is a pattern of JSON pointers (``*`` is one part), which values it is about, and who
-writes them. Such a finding is a warning that names the program.
+writes them. Such a finding is a warning that names the program; the first line that fits counts.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,10 @@ _DEVIATIONS = (
     _Deviation("state", "/status", _is("starting"), "crun, for startContainer"),
     _Deviation("state", "/ociVersion", _begins_with_v, "youki"),
     _Deviation("state", "/status", _is("paused"), "runc state, crun state, podman"),
+    _Deviation(
+        "state", "/status", lambda value: isinstance(value, str),
+        "runtimes that define statuses of their own, as the specification's prose lets them",
+    ),
     _Deviation(
         "config", "/linux/rootfsPropagation",
         _is("rslave", "rshared", "rprivate", "runbindable", ""),

@@ -38,7 +38,8 @@ def test_nothing_is_found_in_good_documents() -> None:
     [
         ({"status": "starting"}, "/status", "warning", "is none of creating", "crun, for start"),
         ({"status": "paused"}, "/status", "warning", "is none of creating", "runc state"),
-        ({"status": "tired"}, "/status", "error", "'tired' is none of creating", None),
+        ({"status": "tired"}, "/status", "warning", "'tired' is none of creating", "prose"),
+        ({"status": None}, "/status", "error", "null is not of type string", None),
         ({"ociVersion": "v1.0.2"}, "/ociVersion", "warning", "does not fit", "youki"),
         ({"bundle": "/"}, "/bundle", "warning", "is no bundle", ISSUE_2025),
         ({"pid": 0}, "/pid", "warning", "running, and no process", "crun and youki"),

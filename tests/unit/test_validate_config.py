@@ -81,7 +81,7 @@ N = "/linux/namespaces"
         ({"root": {"path": ""}}, "/root/path", "error", "is empty"),
         (process(cwd="tmp"), "/process/cwd", "error", "'tmp' does not fit: Absolute."),
         (process(args=[]), "/process/args", "error", "is empty"),
-        ({"hooks": {"prestop": []}}, "/hooks/prestop", "error", "unknown member"),
+        ({"hooks": {"prestop": []}}, "/hooks/prestop", "warning", "no stage: what is here never"),
         ({"hooks": {"poststop": [{}]}}, "/hooks/poststop/0", "error", "'path' is missing"),
         ({"hooks": {"poststop": [{"path": sys.executable, "timeout": 0}]}},
          "/hooks/poststop/0/timeout", "error", "0 is less than 1"),
