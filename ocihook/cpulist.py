@@ -15,7 +15,11 @@ MAX_CPUS = OCIHOOK_CPU_WORDS * 64
 MAX_CHARS = 16384
 """Longest cpulist read: three times what it takes to name 1024 CPUs one by one."""
 
-_BLANKS = " \t\n\v\f\r"
+# What Go's strings.TrimSpace removes, which runc calls for each item.
+_BLANKS = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _DIGITS = "0123456789"
 _SHOWN_CHARS = 48
 _WORD = (1 << 64) - 1
@@ -37,7 +41,9 @@ def parse(text: str) -> int:
     if not text:
         return 0
     if len(text) > MAX_CHARS:
-        raise CpulistError(f"cpulist of {len(text)} characters: at most {MAX_CHARS} are read")
+        raise CpulistError(
+            f"cpulist of {len(text)} characters: too long at position {MAX_CHARS + 1}"
+        )
     mask = 0
     start = 0
     for item in text.split(","):

@@ -7,6 +7,7 @@
     ├── InputError                  65 EX_DATAERR      what we were given is not what it should be
     │   ├── StateError                                 stdin holds no OCI state
     │   ├── BundleError                                config.json of the bundle
+    │   │   └── BundleMissing                          it cannot be had at all
     │   ├── CpulistError                               a cpulist, with the position
     │   └── AnnotationError                            an org.ocihook/ annotation
     ├── CgroupError                 66 EX_NOINPUT      the container's cgroup cannot be had
@@ -56,6 +57,10 @@ class StateError(InputError):
 
 class BundleError(InputError):
     """Raised when the bundle's config.json is missing, too large, or not what the spec says."""
+
+
+class BundleMissing(BundleError):
+    """Raised when there is no config.json to be read; annotations and cgroup may still do."""
 
 
 class CpulistError(InputError):

@@ -47,7 +47,11 @@ def weight_from_shares(shares: int) -> int:
 
 
 def clamp_weight(weight: int) -> int:
-    """Bring a weight into the ABI's range: ``cpu.weight`` reads 0 while ``cpu.idle`` is set."""
+    """Bring a weight into the ABI's range.
+
+    ``cpu.weight`` reads 0 while ``cpu.idle`` is set (kernel/sched/core.c, cpu_weight_read_u64,
+    before 6.12; since then 1).
+    """
     return max(OCIHOOK_WEIGHT_MIN, min(weight, OCIHOOK_WEIGHT_MAX))
 
 

@@ -7,7 +7,7 @@ tests. The hook has hand-written parsers; one corpus of documents
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
@@ -15,8 +15,9 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from ocihook import cpulist
-from ocihook.errors import CpulistError
+from ocihook import control_file, cpulist, go_pattern, schema_words
+from ocihook.errors import InputError
+from ocihook.hook.json import is_deep
 
 NAMES = (
     "annotations",
@@ -26,6 +27,9 @@ NAMES = (
     "oci-config",
     "oci-state",
     "scheduler-status",
+    "spec-config",
+    "spec-state",
+    "validation",
 )
 """What there is a schema for."""
 
@@ -39,7 +43,7 @@ def load(name: str) -> dict[str, Any]:
 
 @cache
 def validator(name: str) -> Validator:
-    """Return a validator for the schema `name`, with our keyword and format."""
+    """Return a validator for the schema `name`, with our keywords and formats."""
     schema = load(name)
     _Validator.check_schema(schema)
     checked: Validator = _Validator(schema, format_checker=_FORMATS)
@@ -53,16 +57,9 @@ def findings(name: str, document: object) -> list[tuple[str, str]]:
         pairs of a JSON pointer (RFC 6901) and a message, in document order.
     """
     errors = sorted(
-        validator(name).iter_errors(cast("Any", document)),
-        key=lambda error: list(map(str, error.path)),
+        validator(name).iter_errors(cast("Any", document)), key=schema_words.in_document_order
     )
-    return [(_pointer(error), error.message) for error in errors]
-
-
-def _pointer(error: ValidationError) -> str:
-    return "".join(
-        "/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.absolute_path
-    )
+    return [place for error in errors for place in schema_words.places(error)]
 
 
 def _max_bytes(
@@ -80,19 +77,36 @@ def _max_bytes(
         yield ValidationError(f"is longer than {limit_bytes} bytes")
 
 
-_FORMATS = FormatChecker(formats=("regex",))
+def _max_depth(
+    _validator: object, limit: int, instance: object, _schema: object
+) -> Iterator[ValidationError]:
+    """Check ``maxDepth``: how deep arrays and objects are nested, the outermost counted."""
+    if is_deep(instance, limit):
+        yield ValidationError(f"is nested more than {limit} deep")
 
 
-@_FORMATS.checks("cpulist", raises=CpulistError)
-def _is_cpulist(instance: object) -> bool:
-    if isinstance(instance, str):
-        cpulist.parse(instance)
-    return True
+_FORMATS = FormatChecker(formats=())
 
+
+def _add_format(name: str, read: Callable[[str], object]) -> None:
+    def check(instance: object) -> bool:
+        if isinstance(instance, str):
+            read(instance)
+        return True
+
+    _FORMATS.checks(name, raises=InputError)(check)
+
+
+_add_format("regex", go_pattern.check)
+_add_format("cpulist", cpulist.parse)
+_add_format("cpu.weight", control_file.weight)
+_add_format("cpu.max", control_file.limit)
+_add_format("cpu.max.burst", control_file.burst)
+_add_format("cpu.idle", control_file.idle)
 
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={"maxBytes": _max_bytes},
+    validators={"maxBytes": _max_bytes, "maxDepth": _max_depth},
     # 1.0 is no integer to Go, in which runtimes and engines are written.
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _checker, instance: type(instance) is int

@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cells, config, install, output, scheduler
+from ocihook.cli import cell_set, cells, config, install, output, scheduler, validate
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(config.app, name="config")
 cell_set.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
+validate.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bundle's config.json: the dozen members that we use (runtime-spec, config.md).
+"""The bundle's config.json: the members that we use (runtime-spec, config.md, config-linux.md).
 
 Of 15 to 100 KiB that engines write. What the runtime did with it stands in the
 cgroup and goes first; config.json serves where the cgroup says nothing.
@@ -9,11 +9,18 @@ import posix as os
 from _stat import S_ISREG
 
 from ocihook import cpulist
-from ocihook.errors import BundleError, CpulistError
+from ocihook.errors import BundleError, BundleMissing, CpulistError, InputError
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocihook.hook.state import ContainerState
+
 MAX_CONFIG_BYTES = 16 << 20
+
+REALTIME_POLICIES = ("SCHED_FIFO", "SCHED_RR", "SCHED_DEADLINE")
+"""Of ``process.scheduler.policy``: the kernel runs such tasks before sched_ext sees any."""
 
 _U64_MAX = (1 << 64) - 1
 _S64_MAX = (1 << 63) - 1
@@ -22,9 +29,12 @@ _S64_MAX = (1 << 63) - 1
 class Bundle:
     """What config.json says; None, 0 or nothing where it does not.
 
-    ``cpus``, ``exec_initial`` and ``exec_final`` are cpumasks; ``shares``,
-    ``quota_us``, ``period_us`` and ``burst_us`` are those of ``linux.resources.cpu``;
-    ``namespaces`` maps a type to its path, None for a new one.
+    ``cpus``, ``exec_initial`` and ``exec_final`` are cpumasks, ``mems`` is a mask of NUMA nodes;
+    ``shares``, ``quota_us``, ``period_us``, ``burst_us``, ``idle`` and ``realtime_*_us`` are those
+    of ``linux.resources.cpu``, ``weight`` is ``cpu.weight`` of ``linux.resources.unified``, whose
+    other values have replaced their counterparts, as a runtime applies them last.
+    ``namespaces`` maps a type to its path, None for a new one; ``policy`` is that of
+    ``process.scheduler``.
     """
 
     __slots__ = (
@@ -34,10 +44,16 @@ class Bundle:
         "cpus",
         "exec_final",
         "exec_initial",
+        "idle",
+        "mems",
         "namespaces",
         "period_us",
+        "policy",
         "quota_us",
+        "realtime_period_us",
+        "realtime_runtime_us",
         "shares",
+        "weight",
     )
 
     def __init__(self, config: Fields) -> None:
@@ -46,19 +62,51 @@ class Bundle:
         Raises:
             BundleError: when one of them is not what the spec says.
         """
-        affinity = config.table("process").table("execCPUAffinity")
+        process = config.table("process")
+        affinity = process.table("execCPUAffinity")
         linux = config.table("linux")
-        cpu = linux.table("resources").table("cpu")
+        resources = linux.table("resources")
+        cpu = resources.table("cpu")
         self.annotations = config.texts("annotations")
-        self.exec_initial = _cpumask(affinity, "initial")
-        self.exec_final = _cpumask(affinity, "final")
+        self.exec_initial = _mask(affinity, "initial")
+        self.exec_final = _mask(affinity, "final")
+        self.policy = process.table("scheduler").text("policy")
         self.cgroups_path = linux.text("cgroupsPath")
         self.namespaces = _namespaces(linux)
         self.shares = cpu.integer("shares", 0, _U64_MAX)
         self.quota_us = cpu.integer("quota", -_S64_MAX - 1, _S64_MAX)
         self.period_us = cpu.integer("period", 0, _U64_MAX)
         self.burst_us = cpu.integer("burst", 0, _U64_MAX)
-        self.cpus = _cpumask(cpu, "cpus")
+        self.realtime_runtime_us = cpu.integer("realtimeRuntime", -_S64_MAX - 1, _S64_MAX)
+        self.realtime_period_us = cpu.integer("realtimePeriod", 0, _U64_MAX)
+        self.idle = cpu.integer("idle", -_S64_MAX - 1, _S64_MAX)
+        self.cpus = _mask(cpu, "cpus")
+        self.mems = _mask(cpu, "mems")
+        self.weight: int | None = None
+        if resources.texts("unified"):
+            self._unify(resources.table("unified"))
+
+    def _unify(self, unified: Fields) -> None:
+        from ocihook import control_file
+
+        try:
+            if (text := unified.text(key := "cpu.weight")) is not None:
+                self.weight = control_file.weight(text)
+            if (text := unified.text(key := "cpu.max")) is not None:
+                self.quota_us, period_us = control_file.limit(text)
+                self.period_us = period_us or self.period_us
+            if (text := unified.text(key := "cpu.max.burst")) is not None:
+                self.burst_us = control_file.burst(text)
+            if (text := unified.text(key := "cpu.idle")) is not None:
+                self.idle = control_file.idle(text)
+            if (text := unified.text(key := "cpuset.cpus")) is not None:
+                self.cpus = cpulist.parse(text)
+            if (text := unified.text(key := "cpuset.mems")) is not None:
+                self.mems = cpulist.parse(text)
+        except BundleError:
+            raise  # of `text`, and says where it is
+        except InputError as error:
+            raise unified.error(key, str(error)) from None
 
 
 def parse(data: bytes, what: str = "config.json") -> Bundle:
@@ -74,7 +122,8 @@ def read(directory: str) -> Bundle:
     """Read the config.json of the bundle `directory`.
 
     Raises:
-        BundleError: when there is none, or it is not what the spec says.
+        BundleMissing: when there is none, or none that we may read.
+        BundleError: when it is not what the spec says.
     """
     path = f"{directory}/config.json"
     try:
@@ -85,10 +134,27 @@ def read(directory: str) -> Bundle:
         finally:
             os.close(file)
     except OSError as error:
-        raise BundleError(
+        raise BundleMissing(
             f"{path}: {os.strerror(error.errno or 0).lower()}",
             "a hook reads it from the bundle that the state names",
         ) from None
+
+
+def find(state: "ContainerState") -> Bundle:
+    """Read the config.json of the container's bundle, or what stands in for it.
+
+    Raises:
+        BundleError: when there is one, and it is not what the spec says.
+    """
+    try:
+        if state.bundle == "/":
+            # crun 1.27 to 1.29.1 with podman and a user namespace (crun issue 2025).
+            raise BundleMissing("state: bundle: /, which cannot be one")
+        return read(state.bundle)
+    except BundleMissing as problem:
+        from ocihook.hook import substitute
+
+        return substitute.find(state, problem)
 
 
 def _content(file: int, path: str) -> bytes:
@@ -105,7 +171,7 @@ def _content(file: int, path: str) -> bytes:
     return data
 
 
-def _cpumask(fields: Fields, key: str) -> int:
+def _mask(fields: Fields, key: str) -> int:
     text = fields.text(key)
     try:
         return cpulist.parse(text) if text else 0

@@ -8,6 +8,9 @@ parts use. The scanner behind it is a C function of the private module
 
 from ocihook.errors import InputError
 
+MAX_DEPTH = 64
+"""Deepest nesting that is read; a config.json has 7 (the args of a syscall of linux.seccomp)."""
+
 _BLANKS = " \t\n\r"
 
 
@@ -46,7 +49,8 @@ def parse_object(data: bytes, what: str, error: type[InputError]) -> dict[str, o
 
     Follows RFC 8259 where Python's ``json`` is lax: no NaN or Infinity, no byte
     order mark, nothing but blanks after the object. Of equal keys the last
-    counts, as in Go. Depth is bounded by the interpreter's recursion limit.
+    counts, as in Go. Nothing lies deeper than ``MAX_DEPTH``; a number has at most
+    the 4300 digits that Python reads (sys.int_info.default_max_str_digits).
 
     Args:
         what: the name of the text, for messages.
@@ -67,13 +71,29 @@ def parse_object(data: bytes, what: str, error: type[InputError]) -> dict[str, o
         raise error(f"{what}: not JSON: expected a value at character {stop.value}") from None
     except ValueError as problem:  # JSONDecodeError, UnicodeDecodeError, a number too long
         raise error(f"{what}: not JSON: {problem}") from None
-    except RecursionError:
-        raise error(f"{what}: nested too deeply") from None
+    except RecursionError:  # far deeper than what is allowed; the scanner recurses
+        raise error(f"{what}: nested more than {MAX_DEPTH} deep") from None
     if text[end:].strip(_BLANKS):
         raise error(f"{what}: not JSON: text after the end at character {end}")
     if not isinstance(value, dict):
         raise error(f"{what}: not a JSON object")
+    if is_deep(value):
+        raise error(f"{what}: nested more than {MAX_DEPTH} deep")
     return value
+
+
+def is_deep(value: object, limit: int = MAX_DEPTH) -> bool:
+    """Tell whether arrays and objects are nested more than `limit` deep; ``{}`` is 1 deep."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    while level and limit:
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        limit -= 1
+    return bool(level)
 
 
 def _scan_at(text: str, start: int) -> tuple[object, int]:

@@ -51,6 +51,8 @@ def main(argv: list[str]) -> int:
         finally:
             # Here and not below, so that a deadline that passes just now is one more error.
             process.finish()
+        for note in state.notes:
+            _report(policy, stage, state, note, 0)
         return 0
     except OcihookError as error:
         problem = error

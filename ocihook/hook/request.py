@@ -7,7 +7,7 @@ engine may have changed the limits since (podman update, the kubelet).
 """
 
 from ocihook import cpulist
-from ocihook.abi import OCIHOOK_WEIGHT_DEFAULT
+from ocihook.abi import OCIHOOK_WEIGHT_DEFAULT, OCIHOOK_WEIGHT_MIN
 from ocihook.cell import CellSpec
 from ocihook.errors import CpulistError
 from ocihook.hook.annotations import Wishes
@@ -49,9 +49,14 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
 def _weight(bundle: Bundle, wishes: Wishes, home: Cgroup) -> int:
     if wishes.weight is not None:
         return wishes.weight
+    # Reads 1 while cpu.idle is set (0 before 6.12), as idle a weight as there is.
     text = home.read("cpu.weight")
     if text and text.isdecimal():
         return clamp_weight(int(text))
+    if bundle.idle == 1:
+        return OCIHOOK_WEIGHT_MIN
+    if bundle.weight is not None:
+        return bundle.weight
     if bundle.shares:
         return weight_from_shares(bundle.shares)
     return OCIHOOK_WEIGHT_DEFAULT

@@ -8,7 +8,7 @@ does not promise the former). poststart may come before ``start`` (runc up to
 never; the scheduler frees the cell of a removed cgroup by itself.
 """
 
-from ocihook.errors import OwnCpusTaken, ProcessGone, SchedulerUnavailable, StateError
+from ocihook.errors import BundleError, OwnCpusTaken, ProcessGone, SchedulerUnavailable, StateError
 from ocihook.hook import annotations
 from ocihook.hook.state import ContainerState
 
@@ -79,7 +79,7 @@ def _enrol(state: ContainerState, pid: int) -> None:
     from ocihook._bpf import pinned
     from ocihook.hook import bundle, cgroup, request
 
-    config = bundle.read(state.bundle)
+    config = bundle.find(state)
     # The same in practice; the state's are the ones in force.
     state.annotations = {**config.annotations, **state.annotations}
     wishes = annotations.parse(state.annotations)
@@ -101,6 +101,13 @@ def _enrol(state: ContainerState, pid: int) -> None:
                 missing = _grant(spec, home, state.cell, state.policy)
     if missing:
         raise OwnCpusTaken(missing, "see: ocihook cells")
+    if config.policy in bundle.REALTIME_POLICIES:
+        state.notes.append(
+            BundleError(
+                f"process.scheduler.policy {config.policy}: not for a cell to schedule",
+                "real-time tasks go before all cells; the container's other tasks are in its own",
+            )
+        )
 
 
 def _grant(spec: "CellSpec", home: "Cgroup", slot: int, policy: "Policy") -> str:

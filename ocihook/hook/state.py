@@ -8,7 +8,7 @@ a pid.
 
 import posix as os
 
-from ocihook.errors import StateError
+from ocihook.errors import OcihookError, StateError
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
 from ocihook.policy import Policy
@@ -31,10 +31,11 @@ class ContainerState:
     end, crun says 0. ``annotations`` are the state's until the stage adds those
     of config.json; they decide whether a failure counts. ``policy`` is what the
     configuration says, the defaults until somebody has read it; ``cell`` is the
-    slot once there is one.
+    slot once there is one; ``notes`` are problems that the stage got over, to be
+    reported all the same.
     """
 
-    __slots__ = ("annotations", "bundle", "cell", "id", "pid", "policy", "status")
+    __slots__ = ("annotations", "bundle", "cell", "id", "notes", "pid", "policy", "status")
 
     def __init__(
         self, *, id: str, pid: int | None, status: str, bundle: str, annotations: dict[str, str]
@@ -46,6 +47,7 @@ class ContainerState:
         self.annotations = annotations
         self.policy = Policy()
         self.cell: int | None = None
+        self.notes: list[OcihookError] = []
 
     def bundle_hash(self) -> int:
         """Return the hash of the bundle's path that all stages of one container agree on."""

@@ -29,6 +29,12 @@ def mask_of(numbers: set[int]) -> int:
         ("007", {7}),
         ("1023", {1023}),
         ("0-1\n", {0, 1}),
+        (",0,1,", {0, 1}),
+        ("1, 2, 1-2", {1, 2}),
+        ("    , 1   , 3  ,  5-7,    ", {1, 3, 5, 6, 7}),
+        ("0-3,32-33", {0, 1, 2, 3, 32, 33}),
+        ("127-129, 1", {1, 127, 128, 129}),
+        ("\u00a00-1\u3000,\x85", {0, 1}),  # blanks to Go's strings.TrimSpace
     ],
 )
 def test_parse(text: str, numbers: set[int]) -> None:
@@ -57,7 +63,13 @@ def test_parse(text: str, numbers: set[int]) -> None:
         (" ", "cpulist ' ': no CPU is named at position 1"),
         ("0,1024", "cpulist '0,1024': CPU numbers are below 1024 at position 3"),
         ("\u0661", "cpulist '\\u0661': expected a number at position 1"),
-        ("0," * 9000, "cpulist of 18000 characters: at most 16384 are read"),
+        ("0," * 9000, "cpulist of 18000 characters: too long at position 16385"),
+        ("-3", "cpulist '-3': expected a number at position 1"),
+        ("54-53", "cpulist '54-53': range 54-53 runs backwards at position 1"),
+        # runc's main takes numbers up to 65536; runc to 1.5.1 and the ABI end before 1024.
+        ("0-65536", "cpulist '0-65536': CPU numbers are below 1024 at position 3"),
+        ("\x1c1", "cpulist '\\x1c1': expected a number at position 1"),  # blank to Python alone
+        ("1\u200b", "cpulist '1\\u200b': unexpected '\\u200b' at position 2"),
     ],
 )
 def test_parse_refuses(text: str, message: str) -> None:
@@ -100,7 +112,7 @@ def test_words_begin_with_the_lowest_cpu() -> None:
     assert cpulist.to_words(1 << 64 | 1)[:3] == (1, 1, 0)
 
 
-@given(st.text(alphabet="019-, \n:x", max_size=20))
+@given(st.text(alphabet="019-, \n:x\u00a0", max_size=20))
 def test_whatever_the_text_there_is_a_mask_or_a_cpulist_error(text: str) -> None:
     try:
         mask = cpulist.parse(text)

@@ -2,16 +2,19 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ocihook.errors import BundleError
+from ocihook.errors import BundleError, BundleMissing
 from ocihook.hook import bundle as bundles
+from ocihook.hook import substitute
+from ocihook.hook.state import ContainerState
 
 DATA = Path(__file__).parents[1] / "data" / "config" / "good"
 
 
-def cpu(**members: object) -> dict[str, object]:
+def cpu(**members: object) -> dict[str, Any]:
     return {"linux": {"resources": {"cpu": members}}}
 
 
@@ -32,6 +35,64 @@ def test_what_is_not_there() -> None:
         assert (parsed.exec_initial, parsed.exec_final, parsed.cpus) == (0, 0, 0)
         assert (parsed.shares, parsed.quota_us, parsed.period_us) == (None, None, None)
         assert parsed.cgroups_path is None
+
+
+def test_cpu_members() -> None:
+    given = cpu(idle=1, mems="0-1", realtimeRuntime=-1, realtimePeriod=1000, burst=5)
+    parsed = bundles.parse(
+        json.dumps({**given, "process": {"scheduler": {"policy": "X"}}}).encode()
+    )
+    assert (parsed.idle, parsed.mems, parsed.burst_us, parsed.policy) == (1, 0b11, 5, "X")
+    assert (parsed.realtime_runtime_us, parsed.realtime_period_us) == (-1, 1000)
+
+
+def unified(texts: dict[str, object], **cpu_members: object) -> bundles.Bundle:
+    document = cpu(**cpu_members)
+    document["linux"]["resources"]["unified"] = texts
+    return bundles.parse(json.dumps(document).encode())
+
+
+def test_unified_goes_last() -> None:
+    """A runtime writes it after all else (runtime-spec, config-linux.md, unified)."""
+    parsed = unified(
+        {
+            "cpu.weight": "300", "cpu.max": "5000 20000", "cpu.max.burst": "7", "cpu.idle": "1",
+            "cpuset.cpus": "2-3", "cpuset.mems": "1", "memory.high": "x",
+        },
+        shares=2, quota=1, period=2, burst=3, idle=0, cpus="0", mems="0",
+    )  # fmt: skip
+    assert (parsed.weight, parsed.quota_us, parsed.period_us) == (300, 5000, 20000)
+    assert (parsed.burst_us, parsed.idle, parsed.cpus, parsed.mems) == (7, 1, 0b1100, 0b10)
+
+
+def test_unified_lifts_a_quota_and_keeps_a_period() -> None:
+    parsed = unified({"cpu.max": "max"}, quota=1, period=2)
+    assert (parsed.quota_us, parsed.period_us) == (-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("cpu.weight", "0", "'0' is not in 1..10000"),
+        ("cpu.weight", "0x64", "'0x64' is not a number"),
+        ("cpu.weight", " ", "is empty"),
+        ("cpu.weight", "1" * 65, "65 characters: at most 64 are read"),
+        ("cpu.weight", 5, "not a string"),
+        ("cpu.weight", "5\0", "contains a NUL"),
+        ("cpu.max", "max 0", "'0' is not in 1..18446744073709551615"),
+        ("cpu.max", "1 2 3", "'1 2 3' is not a quota and a period"),
+        ("cpu.max", "-1", "'-1' is not a number"),
+        ("cpu.max.burst", "9" * 20, f"'{'9' * 20}' is not in 0..18446744073709551615"),
+        ("cpu.idle", "2", "'2' is not in 0..1"),
+        ("cpuset.cpus", "0-", "cpulist '0-': expected a number at position 3"),
+        ("cpuset.mems", "x", "cpulist 'x': expected a number at position 1"),
+    ],
+)
+def test_unified_refuses(key: str, value: object, message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        unified({key: value})
+    assert str(caught.value).startswith("config.json: linux.resources.unified")
+    assert str(caught.value).endswith(message)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +124,7 @@ def test_read(bundle: Path) -> None:
 
 
 def test_read_names_the_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=f"^{tmp_path}/config.json: no such file or directory"):
+    with pytest.raises(BundleMissing, match=f"^{tmp_path}/config.json: no such file or directory"):
         bundles.read(str(tmp_path))
 
 
@@ -84,3 +145,67 @@ def test_read_refuses_what_is_too_large(bundle: Path) -> None:
         file.truncate(bundles.MAX_CONFIG_BYTES + 1)
     with pytest.raises(BundleError, match=r"config\.json: 16777217 bytes, more than 16777216"):
         bundles.read(str(bundle))
+
+
+@pytest.fixture
+def crun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """crun's copy of the config.json of a container c1, which says what no other file does."""
+    copy = tmp_path / "crun" / "c1"
+    copy.mkdir(parents=True)
+    config = {"annotations": {"a": "b"}, "process": {"execCPUAffinity": {"final": "1"}}}
+    (copy / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(substitute, "CRUN_ROOT", str(tmp_path / "crun"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    return copy
+
+
+def container(bundle: object, **annotations: str) -> ContainerState:
+    return ContainerState(
+        id="c1", pid=5, status="created", bundle=str(bundle), annotations=annotations
+    )
+
+
+def test_a_bundle_that_is_there_needs_no_substitute(bundle: Path, crun: Path) -> None:
+    state = container(bundle, a="b")
+    assert bundles.find(state).exec_final == 0
+    assert state.notes == []
+
+
+@pytest.mark.parametrize("where", ["/", "/nonexistent"])
+def test_cruns_copy_stands_in_for_a_missing_bundle(crun: Path, where: str) -> None:
+    state = container(where, a="b")
+    assert bundles.find(state).exec_final == 0b10
+    (note,) = state.notes
+    problem = {"/": "state: bundle: /, which cannot be one"}.get(
+        where, "/nonexistent/config.json: no such file or directory"
+    )
+    assert str(note) == f"{problem} (read crun's copy: {crun}/config.json)"
+
+
+def test_cruns_copy_below_the_runtime_directory(
+    crun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(substitute, "CRUN_ROOT", "/nonexistent")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert bundles.find(container("/", a="b")).exec_final == 0b10
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "relative")
+    assert bundles.find(container("/", a="b")).exec_final == 0
+
+
+@pytest.mark.parametrize("damage", ["another container's", "broken", "none"])
+def test_without_any_config_the_annotations_are_enough(crun: Path, damage: str) -> None:
+    if damage == "broken":
+        (crun / "config.json").write_text("{")
+    elif damage == "none":
+        (crun / "config.json").unlink()
+    state = container("/nonexistent", a="b" if damage != "another container's" else "c")
+    found = bundles.find(state)
+    assert (found.exec_final, found.annotations, found.cpus) == (0, {}, 0)
+    (note,) = state.notes
+    assert "the cell is as annotations and cgroup say" in str(note)
+
+
+def test_a_broken_bundle_has_no_substitute(bundle: Path, crun: Path) -> None:
+    (bundle / "config.json").write_text("{")
+    with pytest.raises(BundleError, match="not JSON"):
+        bundles.find(container(bundle, a="b"))

@@ -132,6 +132,26 @@ def test_a_configuration_that_was_read_before(
     assert set(modules) - ALLOWED == more
 
 
+def test_values_of_unified_import_what_reads_them(
+    make_state: Callable[..., dict[str, Any]], bundle: Path
+) -> None:
+    (bundle / "config.json").write_text(
+        json.dumps({"linux": {"resources": {"unified": {"cpu.weight": "7", "cpu.max": "max"}}}})
+    )
+    program = PROGRAM.format(
+        directories=list(map(str, launcher.module_directories())), stage="createRuntime",
+        fakes=FAKES,
+    )  # fmt: skip
+    done = subprocess.run(
+        [launcher.find_interpreter(), "-IS", "-c", program],
+        input=json.dumps(make_state(annotations={"org.ocihook/cell": "web"})).encode(),
+        capture_output=True, check=True, env={"PATH": os.defpath}, timeout=30,
+    )  # fmt: skip
+    status, *modules = done.stdout.decode().split()
+    assert status == "0"
+    assert set(modules) - ALLOWED == {"ocihook.control_file"}
+
+
 def test_poststop_does_not_load_what_only_others_need(
     make_state: Callable[..., dict[str, Any]],
 ) -> None:

@@ -49,6 +49,15 @@ def test_judges_as_json_loads(data: bytes) -> None:
             parse(data)
 
 
+def nested(depth: int) -> bytes:
+    return b'{"a":' * (depth - 1) + b"[]" + b"}" * (depth - 1)
+
+
+def test_64_levels_are_read() -> None:
+    assert list(parse(nested(64))) == ["a"]
+    assert list(parse(b'{"a": "' + b"[" * 65 + b'"}')) == ["a"]
+
+
 def test_equal_keys_the_last_counts() -> None:
     assert parse(b'{"a": 1, "a": 2}') == {"a": 2}
 
@@ -70,7 +79,8 @@ def test_equal_keys_the_last_counts() -> None:
         (b"{} x", "state: not JSON: text after the end at character 2"),
         (b"[]", "state: not a JSON object"),
         (b"null", "state: not a JSON object"),
-        (b'{"a":' * 100000, "state: nested too deeply"),
+        (b'{"a":' * 100000, "state: nested more than 64 deep"),
+        (nested(65), "state: nested more than 64 deep"),
         (b'{"a": ' + b"9" * 5000 + b"}", "state: not JSON: Exceeds the limit"),
     ],
 )

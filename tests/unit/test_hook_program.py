@@ -67,15 +67,48 @@ def test_a_process_that_is_gone_is_normal_at_poststart(
 
 
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
-def test_a_missing_bundle(run_hook: Run, make_state: State, stage: str) -> None:
-    run = run_hook(stage, make_state(bundle="/nonexistent"))
+def test_a_broken_bundle(run_hook: Run, make_state: State, stage: str, bundle: Path) -> None:
+    (bundle / "config.json").write_text("{")
+    run = run_hook(stage, make_state())
     assert run.status == 0
     (line,) = run.lines
-    assert line.startswith(
-        f"ocihook: {stage}: container c1: /nonexistent/config.json: no such file or directory ("
-    )
-    required = run_hook(stage, make_state(bundle="/nonexistent", annotations=REQUIRED))
+    assert line.startswith(f"ocihook: {stage}: container c1: {bundle}/config.json: not JSON: ")
+    required = run_hook(stage, make_state(annotations=REQUIRED))
     assert (required.status, required.lines) == (os.EX_DATAERR, run.lines)
+
+
+REGISTERS = """
+from ocihook._bpf import pinned
+from ocihook.hook.cgroup import Cgroup
+pinned.register = lambda request: (3, 1)
+Cgroup.mark = lambda self, mark: None
+"""
+"""A scheduler that takes what comes."""
+
+
+@pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
+def test_a_missing_bundle(run_hook: Run, make_state: State, stage: str) -> None:
+    state = make_state(bundle="/nonexistent", annotations=REQUIRED)
+    run = run_hook(stage, state, prelude=FOUND + REGISTERS, env={})
+    assert run.status == 0
+    assert run.lines == [
+        f"ocihook: {stage}: container c1: /nonexistent/config.json: no such file or directory "
+        "(the cell is as annotations and cgroup say, without execCPUAffinity)"
+    ]
+
+
+def test_a_real_time_container_has_its_cell_and_a_line_says_what_that_is_worth(
+    run_hook: Run, make_state: State, bundle: Path
+) -> None:
+    config = {"process": {"scheduler": {"policy": "SCHED_FIFO", "priority": 5}}}
+    (bundle / "config.json").write_text(json.dumps(config))
+    run = run_hook("createRuntime", make_state(annotations=REQUIRED), prelude=FOUND + REGISTERS)
+    assert run.status == 0
+    assert run.lines == [
+        "ocihook: createRuntime: container c1: "
+        "process.scheduler.policy SCHED_FIFO: not for a cell to schedule "
+        "(real-time tasks go before all cells; the container's other tasks are in its own)"
+    ]
 
 
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart"])
@@ -164,7 +197,8 @@ def test_an_error_of_our_own_names_its_place(run_hook: Run, make_state: State) -
 
 
 def test_a_long_message_is_cut(run_hook: Run, make_state: State) -> None:
-    run = run_hook("createRuntime", make_state(bundle="/" + "x" * 4000))
+    state = make_state(bundle="/" + "x" * 4000)
+    run = run_hook("createRuntime", state, prelude=FOUND + REGISTERS)
     (line,) = run.lines
     assert len(line) == 1024
 

@@ -26,12 +26,13 @@ def make(tmp_path: Path) -> Iterator[Make]:
         cpu: dict[str, object] | None = None,
         wishes: dict[str, str] | None = None,
         final: str = "",
+        unified: dict[str, str] | None = None,
     ) -> CellSpec:
         for name, text in (files or {}).items():
             (tmp_path / name).write_text(text + "\n")
         config = {
             "process": {"execCPUAffinity": {"final": final}},
-            "linux": {"resources": {"cpu": cpu}},
+            "linux": {"resources": {"cpu": cpu, "unified": unified}},
         }
         return request.cell_spec(
             ContainerState(id=ID, pid=5, status="creating", bundle="/b", annotations={}),
@@ -98,6 +99,11 @@ def test_quota(
         ({"cpu.weight": "39"}, {"shares": 1024}, {"weight": "300"}, 300),
         ({"cpu.weight": "39"}, {"shares": 1024}, {}, 39),
         ({"cpu.weight": "0"}, {"shares": 1024}, {}, 1),  # cpu.idle is set
+        ({"cpu.weight": "1"}, {"idle": 1}, {}, 1),  # the same, from Linux 6.12 on
+        ({"cpu.weight": "1"}, {"idle": 1}, {"weight": "300"}, 300),
+        ({"cpu.weight": "100"}, {"idle": 1}, {}, 100),  # the engine has taken it back
+        ({}, {"idle": 1, "shares": 2048}, {}, 1),
+        ({}, {"idle": 0, "shares": 2048}, {}, 174),
         ({"cpu.weight": ""}, {"shares": 2048}, {}, 174),
         ({}, {"shares": 2048}, {}, 174),
         ({}, {"shares": 0}, {}, 100),
@@ -132,3 +138,13 @@ def test_allowed(make: Make, files: dict[str, str], cpu: dict[str, object], allo
 
 def test_exec_allowed(make: Make) -> None:
     assert make(final="1,3").exec_allowed == 0b1010
+
+
+def test_unified_goes_before_the_rest_of_config_json_and_behind_the_cgroup(make: Make) -> None:
+    unified = {"cpu.weight": "300", "cpu.max": "20000 50000", "cpuset.cpus": "1"}
+    spec = make(cpu={"shares": 2048, "quota": 1000, "cpus": "0"}, unified=unified)
+    assert (spec.weight, spec.allowed) == (300, 0b10)
+    assert (spec.quota_ns, spec.period_ns) == (20_000_000, 50_000_000)
+    files = {"cpu.weight": "7", "cpu.max": "max 100000", "cpuset.cpus.effective": "2"}
+    spec = make(files, unified=unified)
+    assert (spec.weight, spec.allowed, spec.quota_ns) == (7, 0b100, 0)

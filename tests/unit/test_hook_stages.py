@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -224,9 +225,30 @@ def test_a_full_table(make: Make, scheduler: Scheduler, marks: list[bytes]) -> N
         stages.create_runtime(make())
 
 
-def test_a_missing_bundle(make: Make, scheduler: Scheduler) -> None:
-    with pytest.raises(BundleError, match=r"/nonexistent/config\.json: no such file"):
-        stages.create_runtime(make(bundle="/nonexistent"))
+def test_a_broken_bundle(make: Make, bundle: Path, scheduler: Scheduler) -> None:
+    (bundle / "config.json").write_text("[]")
+    with pytest.raises(BundleError, match=r"config\.json: not a JSON object"):
+        stages.create_runtime(make())
+
+
+def test_a_missing_bundle(make: Make, scheduler: Scheduler, marks: list[bytes]) -> None:
+    state = make(bundle="/nonexistent", annotations={CELL: "web"})
+    stages.create_runtime(state)
+    assert scheduler.registered[0].name == b"web"
+    assert "/nonexistent/config.json: no such file" in str(state.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("policy", "notes"), [("SCHED_RR", 1), ("SCHED_DEADLINE", 1), ("SCHED_BATCH", 0)]
+)
+def test_a_real_time_policy(
+    make: Make, bundle: Path, scheduler: Scheduler, marks: list[bytes], policy: str, notes: int
+) -> None:
+    (bundle / "config.json").write_text(json.dumps({"process": {"scheduler": {"policy": policy}}}))
+    state = make(annotations={CELL: "web"})
+    stages.create_runtime(state)
+    assert len(scheduler.registered) == 1
+    assert len(state.notes) == notes
 
 
 def test_a_misspelt_wish(make: Make, scheduler: Scheduler) -> None:

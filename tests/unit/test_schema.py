@@ -72,7 +72,7 @@ def test_accepts(name: str, document: object) -> None:
         ("cells", [CELL, {**CELL, "state": "free"}], "/1/state"),
         ("cells", [{**CELL, "weight": 10001}], "/0/weight"),
         ("cells", [{**CELL, "cpus": "0-x"}], "/0/cpus"),
-        ("cells", [{**CELL, "more": 1}], "/0"),
+        ("cells", [{**CELL, "more": 1}], "/0/more"),
         ("cells", [{**CELL, "own_cpus": "x"}], "/0/own_cpus"),
         ("cells", [{**CELL, "quota": {"quota_us": 1}}], "/0/quota"),
         ("cells", [{**CELL, "waits": [0]}], "/0/waits"),

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that hooks name: in ``hooks`` of a config.json, and in a file of hooks.d."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ocihook.validate.finding import Finding, error, items, member, warning
+
+_STAGES = (
+    "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+)  # fmt: skip
+
+
+def check_config(document: Any, directory: str) -> Iterator[Finding]:
+    """Yield what is wrong with the hooks of a config.json, which lies in `directory`."""
+    for stage in _STAGES:
+        for index, hook in items(document, "hooks", stage):
+            path = member(hook, str, "path")
+            place = ("hooks", stage, index, "path")
+            if path is None or not path.startswith("/"):
+                continue  # the schema has said so
+            if stage == "startContainer":
+                # Its path is one of the container's (runtime-spec, config.md, Hooks).
+                root = member(document, str, "root", "path") or "rootfs"
+                inside = os.path.join(directory, root, path.lstrip("/"))
+                if (problem := _problem(inside)) is not None:
+                    yield warning(f"{problem} in the container's root", *place)
+            elif (problem := _problem(path)) is not None:
+                yield error(f"{problem} here", *place)
+    for name in member(document, dict, "hooks") or {}:
+        if name not in _STAGES:
+            # "MUST NOT generate an error" for what is unknown (runtime-spec, config.md).
+            yield warning(
+                f"no stage: what is here never runs; there are {', '.join(_STAGES)}", "hooks", name
+            )
+    if items(document, "hooks", "prestart"):
+        yield warning("prestart is deprecated: use createRuntime", "hooks", "prestart")
+
+
+def check_hooks_file(document: Any) -> Iterator[Finding]:
+    """Yield what is wrong with a file of hooks.d that a schema cannot say."""
+    path = member(document, str, "hook", "path")
+    if path and path.startswith("/") and (problem := _problem(path)) is not None:
+        # containers/common, pkg/hooks/read.go.
+        yield error(f"{problem} here: engines leave the hook out without a word", "hook", "path")
+    when = member(document, dict, "when") or {}
+    for name in ("always", "hasBindMounts"):
+        if when.get(name) is False:
+            # pkg/hooks/1.0.0/when.go: a condition that is false never matches.
+            yield warning("false matches no container, it is not the opposite", "when", name)
+
+
+def _problem(path: str) -> str | None:
+    """Say what keeps `path` from being run, or None."""
+    shown = ascii(path[:64])
+    if "\0" in path:
+        return f"{shown} cannot exist"
+    if not os.path.exists(path):
+        return f"{shown} does not exist"
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        return f"{shown} is no program"
+    return None

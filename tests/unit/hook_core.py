@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook's core as a function of a state and a config.json, for tests that ask it many times.
+
+All of the hook runs except what needs a process of its own (signals, working directory) and what
+the kernel answers: the container's cgroup is an empty directory, the scheduler takes every request.
+"""
+
+import os
+import posix
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+import pytest
+
+from ocihook import errors, grant, paths
+from ocihook._bpf import pinned
+from ocihook.hook import bundle, cgroup, process
+from ocihook.hook import main as hook
+from ocihook.hook.cgroup import Cgroup
+
+DOCUMENTED = {0} | {
+    kind.exit_code
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.OcihookError)
+} - {os.EX_SOFTWARE}
+"""What errors.py says that a program may end with, without the code of internal errors."""
+
+HANG_S = 10.0
+"""CPU time after which one run counts as hanging."""
+
+
+class Run(NamedTuple):
+    """The exit status, how many cells were registered, and the lines on standard error."""
+
+    status: int
+    registered: int
+    lines: list[bytes]
+
+
+class Core:
+    """Runs the hook; ``run`` asserts what holds for every input whatsoever."""
+
+    def __init__(self) -> None:
+        self.stdin = b""
+        self.config = b""
+        self.lines: list[bytes] = []
+        self.registered = 0
+
+    def run(self, stdin: bytes, config: bytes = b"{}", stage: str = "createRuntime") -> Run:
+        """Run a stage, and fail where it hangs, has an internal error or an unknown status."""
+        self.stdin, self.config = stdin, config
+        self.lines, self.registered = [], 0
+        signal.setitimer(signal.ITIMER_VIRTUAL, HANG_S)
+        try:
+            status = hook.main(["ocihook-hook", stage])
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        assert status in DOCUMENTED, (status, stdin, config)
+        assert all(b"internal error" not in line for line in self.lines), (self.lines, stdin)
+        assert all(line.count(b"\n") == 1 for line in self.lines), (self.lines, stdin)
+        return Run(status, self.registered, self.lines)
+
+
+@contextmanager
+def stood_in(directory: Path) -> Iterator[Core]:
+    """Return the core with its stand-ins in place; `directory` is the container's cgroup."""
+    core = Core()
+    write = os.write
+    nothing = lambda *_arguments: None  # noqa: E731
+
+    def register(_request: object) -> tuple[int, int]:
+        core.registered += 1
+        return 1, 1
+
+    def complain(number: int, line: bytes) -> int:
+        if number != 2:
+            return write(number, line)
+        core.lines.append(line)
+        return len(line)
+
+    def hang(_signum: int, _frame: FrameType | None) -> None:
+        # A BaseException: the hook reports all others as its own.
+        pytest.exit(f"the hook hangs: {core.stdin!r} {core.config!r}", returncode=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "prepare", nothing)
+        patch.setattr(process, "finish", nothing)
+        # Its alarm is pytest's, too.
+        patch.setattr(process, "arm", nothing, raising=False)
+        for name in ("CONFIG_FILE", "JOURNAL_SOCKET"):
+            patch.setattr(paths, name, "/nonexistent", raising=False)
+        patch.setattr(process, "read_stdin", lambda _limit: core.stdin)
+        patch.setattr(cgroup, "find", lambda _pid: Cgroup(77, "/c", os.open(directory, os.O_PATH)))
+        patch.setattr(Cgroup, "mark", nothing)
+        patch.setattr(bundle, "find", lambda _state: bundle.parse(core.config))
+        patch.setattr(pinned, "register", register)
+        patch.setattr(pinned, "unregister", nothing)
+        patch.setattr(grant, "grant", lambda *_arguments: "")
+        for module in (os, posix):
+            patch.setattr(module, "write", complain)
+        before = signal.signal(signal.SIGVTALRM, hang)
+        try:
+            yield core
+        finally:
+            signal.signal(signal.SIGVTALRM, before)

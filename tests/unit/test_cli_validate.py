@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from ocihook import cli, schema
+from ocihook.validate import machine
+from ocihook.validate.machine import Machine
+
+Run = Callable[..., Any]
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_a_bundle_with_errors(run: Run, bundle: Path) -> None:
+    (bundle / "config.json").write_text('{"process": {"cwd": 5}, "linux": {"cgroupsPath": "/"}}')
+    outcome = run("validate", str(bundle))
+    assert outcome.status == os.EX_DATAERR
+    assert outcome.stdout.splitlines() == [
+        "error: (document): 'ociVersion' is missing",
+        "error: /process/cwd: 5 is not of type string",
+        "warning: /linux: no cgroup namespace: the cell is that of the cgroup where the process is",
+        "error: /linux/cgroupsPath: is the root of the hierarchy, which is no container's",
+        f"{bundle}/config.json: config: 3 errors, 1 warnings",
+    ]
+    assert outcome.stderr == ""
+
+
+def test_warnings_alone_are_success(run: Run) -> None:
+    file = DATA / "state" / "good" / "captured-crun-1.28-startContainer.json"
+    outcome = run("validate", str(file))
+    assert outcome.status == 0
+    assert "(written by crun, for startContainer)" in outcome.stdout
+    assert outcome.stdout.splitlines()[-1] == f"{file}: state: 0 errors, 2 warnings"
+
+
+def test_a_good_bundle(run: Run, bundle: Path) -> None:
+    outcome = run("validate", str(bundle))
+    assert (outcome.status, outcome.stdout) == (
+        0,
+        f"{bundle}/config.json: config: 0 errors, 0 warnings\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "status"),
+    [
+        ("{", None, os.EX_DATAERR),
+        ("{}", None, os.EX_DATAERR),
+        ("[]", "cells", 0),
+        ("[", None, os.EX_DATAERR),
+        ("[" * 100000, None, os.EX_DATAERR),
+        ('{"org.ocihook/cell": "web"}', "annotations", 0),
+        ('{"id": "c1", "status": "stopped"}', "state", os.EX_DATAERR),
+    ],
+)
+def test_json_follows_its_schema(
+    run: Run, tmp_path: Path, text: str, kind: str | None, status: int
+) -> None:
+    file = tmp_path / "document"
+    file.write_text(text)
+    outcome = run("validate", "--json", str(file))
+    assert outcome.status == status
+    report = json.loads(outcome.stdout)
+    assert schema.findings("validation", report) == []
+    assert report["kind"] == kind
+    assert (report["errors"] > 0) == (status != 0)
+    (tmp_path / "report").write_text(outcome.stdout)
+    assert run("validate", str(tmp_path / "report")).stdout.endswith(
+        "validation: 0 errors, 0 warnings\n"
+    )
+
+
+def test_a_kind_that_is_given_counts(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "empty.json"
+    file.write_text("{}")
+    assert run("validate", str(file), "--kind", "annotations").status == 0
+    assert "'id' is missing" in run("validate", str(file), "--kind", "state").stdout
+    wrong = run("validate", str(file), "--kind", "nonsense")
+    assert wrong.status == 2
+    assert "none of hooks, state" in re.sub(r"\W*\n\W*", " ", wrong.stderr)
+
+
+def test_a_file_that_is_not_there(run: Run) -> None:
+    outcome = run("validate", "/nonexistent")
+    assert outcome.status == os.EX_DATAERR
+    assert outcome.stderr == "ocihook: /nonexistent: no such file or directory\n"
+
+
+def test_a_file_of_gigabytes_is_not_read(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    with file.open("wb") as opened:
+        opened.truncate(8 << 30)
+    outcome = run("validate", str(file))
+    assert outcome.status == os.EX_DATAERR
+    assert "error: (document): more than 16777216 bytes" in outcome.stdout
+
+
+def test_no_terminal_escapes_come_through(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    file.write_text(json.dumps({"id": "a", "status": "b", "annotations": {"\x1b[2J\n": 1}}))
+    assert "\x1b" not in run("validate", str(file)).stdout
+
+
+def test_without_numa_and_with_too_many_cpus_nothing_is_said_of_them(tmp_path: Path) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "online").write_text("0-4095\n")
+    everything = (1 << 1024) - 1
+    assert machine.read(tmp_path) == Machine(everything, everything)
+    (tmp_path / "cpu" / "online").write_text("0-1\n")
+    assert machine.read(tmp_path).online == 0b11
+
+
+def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
+    found = [(path, group)]
+    for name, command in getattr(group, "commands", {}).items():
+        found += commands(command, *path, name)
+    return found
+
+
+JSON = {
+    ("cells",): "cells", ("cells", "list"): "cells", ("cells", "show"): "cells",
+    ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
+}  # fmt: skip
+"""Every command with --json, and the schema of what it prints."""
+
+
+def test_every_json_output_has_a_schema() -> None:
+    found = {
+        path
+        for path, command in commands(typer.main.get_command(cli.app))
+        if any("--json" in parameter.opts for parameter in command.params)
+    }
+    assert found == set(JSON)
+    assert set(JSON.values()) <= set(schema.NAMES)

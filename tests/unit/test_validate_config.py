@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings in a config.json: where, how bad, in which words."""
+
+import copy
+import sys
+from typing import Any
+
+import pytest
+
+from ocihook.validate import machine
+from ocihook.validate.machine import Machine
+from ocihook.validate.report import findings
+
+CONFIG: dict[str, Any] = {
+    "ociVersion": "1.2.0",
+    "process": {"cwd": "/", "args": ["true"]},
+    "root": {"path": "rootfs"},
+    "linux": {"namespaces": [{"type": "cgroup"}], "resources": {}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _four_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "read", lambda: Machine(online=0b1111, nodes=0b1))
+
+
+def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of `base` with the members of `change` put into it, at every depth."""
+    result = copy.deepcopy(base)
+    for name, value in change.items():
+        both = isinstance(value, dict) and isinstance(result.get(name), dict)
+        result[name] = merged(result[name], value) if both else value
+    return result
+
+
+def cpu(**members: object) -> dict[str, Any]:
+    return {"linux": {"resources": {"cpu": members}}}
+
+
+def unified(**members: object) -> dict[str, Any]:
+    names = {name.replace("_", "."): value for name, value in members.items()}
+    return {"linux": {"resources": {"unified": names}}}
+
+
+def process(**members: object) -> dict[str, Any]:
+    return {"process": members}
+
+
+def scheduler(policy: str, **members: object) -> dict[str, Any]:
+    return process(scheduler={"policy": policy, **members})
+
+
+def path(text: str) -> dict[str, Any]:
+    return {"linux": {"cgroupsPath": text}}
+
+
+def test_nothing_is_found_in_a_good_one() -> None:
+    assert findings("config", CONFIG) == []
+
+
+P = "/linux/cgroupsPath"
+R = "/linux/resources/cpu"
+U = "/linux/resources/unified"
+S = "/process/scheduler"
+N = "/linux/namespaces"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "severity", "message"),
+    [
+        # The hook's own schema.
+        (cpu(shares="1"), f"{R}/shares", "error", "'1' is not of type integer or null"),
+        (cpu(shares=-1), f"{R}/shares", "error", "-1 is less than 0"),
+        (cpu(cpus="0-"), f"{R}/cpus", "error", "cpulist '0-': expected a number at position 3"),
+        (process(execCPUAffinity={"final": "1 2"}), "/process/execCPUAffinity/final", "error",
+         "unexpected ' ' at position 2"),
+        (unified(cpu_weight="0"), f"{U}/cpu.weight", "error", "'0' is not in 1..10000"),
+        ({"annotations": {"a": 1}}, "/annotations/a", "error", "1 is not of type string"),
+        # The specification's.
+        ({"ociVersion": 3}, "/ociVersion", "error", "3 is not of type string"),
+        ({"root": {"path": ""}}, "/root/path", "error", "is empty"),
+        (process(cwd="tmp"), "/process/cwd", "error", "'tmp' does not fit: Absolute."),
+        (process(args=[]), "/process/args", "error", "is empty"),
+        ({"hooks": {"prestop": []}}, "/hooks/prestop", "warning", "no stage: what is here never"),
+        ({"hooks": {"poststop": [{}]}}, "/hooks/poststop/0", "error", "'path' is missing"),
+        ({"hooks": {"poststop": [{"path": sys.executable, "timeout": 0}]}},
+         "/hooks/poststop/0/timeout", "error", "0 is less than 1"),
+        # What real programs are known to write.
+        ({"linux": {"rootfsPropagation": "rslave"}}, "/linux/rootfsPropagation", "warning",
+         "'rslave' is none of private, shared, slave, unbindable"),
+        ({"linux": {"rootfsPropagation": "upward"}}, "/linux/rootfsPropagation", "error",
+         "'upward' is none of"),
+        ({"linux": {"devices": [{"type": "c", "path": "/dev/null", "fileMode": 8630}]}},
+         "/linux/devices/0/fileMode", "warning", "8630 is more than 511"),
+        ({"linux": {"devices": [{"type": "c", "path": "/dev/null", "fileMode": 99999}]}},
+         "/linux/devices/0/fileMode", "error", "99999 is more than 511"),
+        ({"hooks": {"createRuntime": None}}, "/hooks/createRuntime", "warning",
+         "null stands for a missing member"),
+        ({"root": {"path": None}}, "/root", "error", "'path' is missing"),
+        # Hooks.
+        ({"hooks": {"poststop": [{"path": "/nonexistent"}]}}, "/hooks/poststop/0/path", "error",
+         "'/nonexistent' does not exist here"),
+        ({"hooks": {"poststart": [{"path": "/etc/passwd"}]}}, "/hooks/poststart/0/path", "error",
+         "'/etc/passwd' is no program here"),
+        ({"hooks": {"poststop": [{"path": "true"}]}}, "/hooks/poststop/0/path", "error",
+         "'true' does not fit: Absolute."),
+        ({"hooks": {"startContainer": [{"path": "/x"}]}}, "/hooks/startContainer/0/path",
+         "warning", "'/rootfs/x' does not exist in the container's root"),
+        ({"hooks": {"prestart": [{"path": sys.executable}]}}, "/hooks/prestart", "warning",
+         "prestart is deprecated"),
+        # Namespaces.
+        ({"linux": {"namespaces": [{"type": "cgroup"}, {"type": "pid"}, {"type": "pid"}]}},
+         f"{N}/2", "error", "a second namespace of type pid"),
+        ({"linux": {"namespaces": [{"type": "cgroup", "path": "/nonexistent"}]}}, f"{N}/0/path",
+         "warning", "'/nonexistent' does not exist here"),
+        ({"linux": {"namespaces": []}}, "/linux", "warning", "no cgroup namespace"),
+        ({"linux": {"namespaces": [{"type": "user"}]}}, f"{N}/0", "error",
+         "no linux.uidMappings"),
+        ({"linux": {"namespaces": [{"type": "gravity"}]}}, f"{N}/0/type", "error",
+         "'gravity' is none of cgroup"),
+        # cgroupsPath.
+        (path("/"), P, "error", "the root of the hierarchy"),
+        (path("/a/../b"), P, "error", "goes upwards"),
+        (path("a/b"), P, "warning", "is relative"),
+        (path("system.slice:docker"), P, "warning", "runc demands slice:prefix:name"),
+        (path("a:b:c:d"), P, "error", "neither a path nor slice:prefix:name"),
+        (path("system.slice:docker:"), P, "error", "without a name"),
+        (path("system.slice:docker:a/b"), P, "warning", "with a / in it"),
+        (path("a/b.slice:x:y"), P, "error", "'a/b.slice' is no name of a slice"),
+        (path("a--b.slice:x:y"), P, "error", "'a--b.slice' is no name of a slice"),
+        (path("user:x:y"), P, "error", "'user' is no name of a slice"),
+        # The scheduler.
+        (scheduler("SCHED_FIFO", priority=5), f"{S}/policy", "warning", "not for a cell"),
+        (merged(scheduler("SCHED_RR", priority=5), cpu(cpus="0")), f"{S}/policy", "warning",
+         "runc refuses SCHED_RR together with linux.resources.cpu.cpus"),
+        (scheduler("SCHED_FIFO", priority=0), f"{S}/priority", "error", "is 1 to 99"),
+        (scheduler("SCHED_BATCH", priority=5), f"{S}/priority", "error", "not SCHED_BATCH"),
+        (scheduler("SCHED_IDLE", nice=5), f"{S}/nice", "error", "not SCHED_IDLE"),
+        (scheduler("SCHED_OTHER", runtime=5), f"{S}/runtime", "error", "goes with SCHED_DEADLINE"),
+        (scheduler("SCHED_DEADLINE", runtime=5000, deadline=2000), S, "error",
+         "1024 ns <= runtime <= deadline <= period"),
+        (scheduler("SCHED_ISO"), f"{S}/policy", "error", "in no kernel"),
+        (scheduler("SCHED_EXT"), f"{S}/policy", "error", "'SCHED_EXT' is none of SCHED_OTHER"),
+        (process(scheduler={}), S, "error", "'policy' is missing"),
+        # CPUs.
+        (cpu(cpus="4-5"), f"{R}/cpus", "error", "none of CPUs 4-5 is online here"),
+        (cpu(cpus="3-5"), f"{R}/cpus", "warning", "CPUs 4-5 are not online here"),
+        (cpu(mems="1"), f"{R}/mems", "error", "no such NUMA nodes here: 1"),
+        (unified(cpuset_cpus="5"), f"{U}/cpuset.cpus", "error", "none of CPUs 5 is online here"),
+        (process(execCPUAffinity={"initial": "7"}), "/process/execCPUAffinity/initial", "error",
+         "none of CPUs 7 is online here"),
+        (merged(process(execCPUAffinity={"final": "1-2"}), cpu(cpus="0-1")),
+         "/process/execCPUAffinity/final", "warning", "CPUs 2 are not among the container's"),
+        (merged(process(execCPUAffinity={"final": "2"}), cpu(cpus="0-1")),
+         "/process/execCPUAffinity/final", "error", "CPUs 2 are not among the container's"),
+        ({"annotations": {"org.ocihook/cpus": "3-4"}}, "/annotations/org.ocihook~1cpus",
+         "warning", "CPUs 4 are not online here, or not the container's"),
+        (merged({"annotations": {"org.ocihook/cpus": "2-3"}}, cpu(cpus="0-2")),
+         "/annotations/org.ocihook~1cpus", "warning", "CPUs 3 are not online"),
+        (merged({"annotations": {"org.ocihook/cpus": "2"}}, cpu(cpus="1")),
+         "/annotations/org.ocihook~1cpus", "warning", "the container has 1 CPUs here"),
+        # CPU time.
+        (cpu(quota=999), f"{R}/quota", "error", "999 us: the kernel takes 1000 or more"),
+        (cpu(period=999), f"{R}/period", "error", "999 us: the kernel takes 1000 to 1000000"),
+        (unified(cpu_max="max 2000000"), f"{U}/cpu.max", "error", "2000000 us: the kernel takes"),
+        (cpu(quota=5000, burst=6000), f"{R}/burst", "error", "more than the quota of 5000"),
+        (cpu(burst=6000), f"{R}/burst", "warning", "without a quota"),
+        (cpu(idle=2), f"{R}/idle", "error", "2: the kernel takes 0 and 1"),
+        (cpu(idle=1), f"{R}/idle", "warning", "the cell gets weight 1"),
+        (cpu(idle=1, shares=512), f"{R}/shares", "warning", "crun refuses it"),
+        (cpu(shares=1), f"{R}/shares", "warning", "1: runtimes bring it to 2 to 262144"),
+        (merged(cpu(shares=2), unified(cpu_weight="7")), f"{U}/cpu.weight", "warning",
+         "replaces linux.resources.cpu.shares"),
+        (cpu(realtimeRuntime=950000), f"{R}/realtimeRuntime", "warning", "no counterpart"),
+        # Annotations.
+        ({"annotations": {"org.ocihook/weight": "0"}}, "/annotations/org.ocihook~1weight",
+         "error", "'0' does not fit: In the scale of cgroup2's cpu.weight"),
+        ({"annotations": {"org.ocihook/wieght": "9"}}, "/annotations/org.ocihook~1wieght",
+         "error", "unknown member"),
+    ],
+)  # fmt: skip
+def test_config(change: dict[str, Any], pointer: str, severity: str, message: str) -> None:
+    found = findings("config", merged(CONFIG, change))
+    assert [one for one in found if one.pointer == pointer and message in one.message], found
+    (one,) = [one for one in found if one.pointer == pointer and message in one.message]
+    assert one.severity == severity
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/a/b", "/", "system.slice:docker:0123", ":x:y", "-.slice::y", "a-b.slice:crio:0123", ""],
+)
+def test_cgroups_paths_of_both_drivers(text: str) -> None:
+    found = findings("config", merged(CONFIG, path(text)))
+    assert [one.pointer for one in found] == ([P] if text == "/" else [])
