@@ -45,7 +45,8 @@ def test_journalctl_finds_what_a_hook_could_not_do(tmp_path: Path) -> None:
     program = tmp_path / "ocihook-hook"
     program.write_bytes(launcher.text())
     program.chmod(0o755)
-    state = {"id": "c1\nPRIORITY=0", "pid": 1, "status": "running", "bundle": "/nonexistent"}
+    state = {"id": "c1\nPRIORITY=0", "pid": 1, "status": "running", "bundle": "/b"}
+    state["annotations"] = {"org.ocihook/weight": "x"}
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", SESSION, "sh", JOURNALD, program, HOOK_FAILED],
         input=json.dumps(state), capture_output=True, text=True, timeout=60, check=True,
@@ -55,7 +56,7 @@ def test_journalctl_finds_what_a_hook_could_not_do(tmp_path: Path) -> None:
     entry = json.loads(line)
     assert entry["OCIHOOK_CONTAINER"] == "c1\nPRIORITY=0"
     assert entry["OCIHOOK_STAGE"] == "poststart"
-    assert entry["OCIHOOK_ERROR"] == "BundleError"
+    assert entry["OCIHOOK_ERROR"] == "AnnotationError"
     assert (entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("4", "ocihook")
     assert f"ocihook: {entry['MESSAGE']}\n" == done.stderr
     assert entry["_TRANSPORT"] == "journal"

@@ -6,7 +6,6 @@ the kernel answers: the container's cgroup is an empty directory, the scheduler 
 """
 
 import os
-import posix
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import pytest
 
 from ocihook import errors, grant, paths
 from ocihook._bpf import pinned
-from ocihook.hook import bundle, cgroup, process
+from ocihook.hook import bundle, cgroup, journal, process
 from ocihook.hook import main as hook
 from ocihook.hook.cgroup import Cgroup
 
@@ -69,18 +68,11 @@ class Core:
 def stood_in(directory: Path) -> Iterator[Core]:
     """Return the core with its stand-ins in place; `directory` is the container's cgroup."""
     core = Core()
-    write = os.write
     nothing = lambda *_arguments: None  # noqa: E731
 
     def register(_request: object) -> tuple[int, int]:
         core.registered += 1
         return 1, 1
-
-    def complain(number: int, line: bytes) -> int:
-        if number != 2:
-            return write(number, line)
-        core.lines.append(line)
-        return len(line)
 
     def hang(_signum: int, _frame: FrameType | None) -> None:
         # A BaseException: the hook reports all others as its own.
@@ -89,10 +81,7 @@ def stood_in(directory: Path) -> Iterator[Core]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "prepare", nothing)
         patch.setattr(process, "finish", nothing)
-        # Its alarm is pytest's, too.
-        patch.setattr(process, "arm", nothing, raising=False)
-        for name in ("CONFIG_FILE", "JOURNAL_SOCKET"):
-            patch.setattr(paths, name, "/nonexistent", raising=False)
+        patch.setattr(paths, "CONFIG_FILE", "/nonexistent")
         patch.setattr(process, "read_stdin", lambda _limit: core.stdin)
         patch.setattr(cgroup, "find", lambda _pid: Cgroup(77, "/c", os.open(directory, os.O_PATH)))
         patch.setattr(Cgroup, "mark", nothing)
@@ -100,8 +89,8 @@ def stood_in(directory: Path) -> Iterator[Core]:
         patch.setattr(pinned, "register", register)
         patch.setattr(pinned, "unregister", nothing)
         patch.setattr(grant, "grant", lambda *_arguments: "")
-        for module in (os, posix):
-            patch.setattr(module, "write", complain)
+        patch.setattr(process, "write_stderr", lambda line: core.lines.append(line))
+        patch.setattr(journal, "send", lambda _fields: False)
         before = signal.signal(signal.SIGVTALRM, hang)
         try:
             yield core

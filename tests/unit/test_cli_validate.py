@@ -126,6 +126,7 @@ def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
 JSON = {
     ("cells",): "cells", ("cells", "list"): "cells", ("cells", "show"): "cells",
     ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
+    ("config", "show"): "config",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 

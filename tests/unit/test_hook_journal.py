@@ -139,12 +139,18 @@ def test_a_container_id_forges_no_field(
     run_hook: Run, make_state: State, listener: Listener
 ) -> None:
     forged = "c1\nPRIORITY=0\nMESSAGE=forged"
-    run = run_hook("poststart", make_state(id=forged, bundle="/none"), prelude=listener.prelude)
+    run = run_hook(
+        "poststart",
+        make_state(id=forged, annotations={"org.ocihook/weight": ""}),
+        prelude=listener.prelude,
+    )
     assert len(run.lines) == 1
     record = listener.record()
     assert record["OCIHOOK_CONTAINER"] == forged
     assert record["PRIORITY"] == "4"
-    assert record["MESSAGE"].startswith("poststart: container c1?PRIORITY=0?MESSAGE=forged: /none")
+    assert record["MESSAGE"].startswith(
+        "poststart: container c1?PRIORITY=0?MESSAGE=forged: annotation"
+    )
 
 
 def test_what_a_cell_lacks_is_on_record_with_the_cell(
