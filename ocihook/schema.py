@@ -20,6 +20,7 @@ from ocihook.errors import CpulistError
 
 NAMES = (
     "annotations",
+    "cell-tree",
     "cells",
     "hooks",
     "oci-config",

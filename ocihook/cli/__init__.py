@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cells, install, output, scheduler
+from ocihook.cli import cell_set, cell_tree, cells, install, output, scheduler
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(cells.app, name="cells")
 cell_set.add_to(cells.app)
+cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
 

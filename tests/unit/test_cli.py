@@ -123,7 +123,7 @@ def test_help_names_every_command(run: Run) -> None:
     for command in ("start", "stop", "status"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
     below = plain(run("cells", "--help").stdout)
-    for command in ("list", "show", "set"):
+    for command in ("list", "show", "set", "tree"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
 
 
