@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cell_tree, cells, install, output, scheduler
+from ocihook.cli import cell_set, cell_tree, cells, install, metrics, output, scheduler
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ cell_set.add_to(cells.app)
 cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
+metrics.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -55,7 +55,17 @@ def test_status_as_json() -> None:
     assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
 
 
-@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["gc"]])
+def test_metrics_say_that_it_is_not_up(tmp_path: Path) -> None:
+    status, stdout, stderr = ocihook("metrics")
+    assert (status, stderr) == (0, "")
+    assert "\nocihook_scheduler_up 0\n" in stdout
+    assert f'kernel="{RELEASE}",state="unsupported"' in stdout
+    path = tmp_path / "ocihook.prom"
+    assert ocihook("metrics", "-o", str(path)) == (0, "", "")
+    assert path.read_text() == stdout
+
+
+@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["cells", "tree"], ["gc"]])
 def test_nothing_is_loaded(arguments: list[str]) -> None:
     status, stdout, stderr = ocihook(*arguments)
     assert stdout == ""
