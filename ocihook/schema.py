@@ -20,6 +20,7 @@ from ocihook.errors import CpulistError
 
 NAMES = (
     "annotations",
+    "bundle-change",
     "cell-tree",
     "cells",
     "hooks",

@@ -7,7 +7,16 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cell_tree, cells, install, metrics, output, scheduler
+from ocihook.cli import (
+    bundle,
+    cell_set,
+    cell_tree,
+    cells,
+    install,
+    metrics,
+    output,
+    scheduler,
+)
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -19,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(cells.app, name="cells")
+app.add_typer(bundle.app, name="bundle")
 cell_set.add_to(cells.app)
 cell_tree.add_to(cells.app)
 cells.add_to(app)

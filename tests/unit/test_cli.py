@@ -117,10 +117,21 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     outcome = run("--help")
     assert (outcome.status, outcome.stderr) == (0, "")
-    for command in ("scheduler", "cells", "gc", "install", "uninstall", "metrics"):
+    for command in (
+        "scheduler",
+        "cells",
+        "gc",
+        "install",
+        "uninstall",
+        "metrics",
+        "bundle",
+    ):
         assert re.search(rf"^\W+{command} ", plain(outcome.stdout), re.MULTILINE)
     below = plain(run("scheduler", "--help").stdout)
     for command in ("start", "stop", "status"):
+        assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
+    below = plain(run("bundle", "--help").stdout)
+    for command in ("inject", "eject"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
     below = plain(run("cells", "--help").stdout)
     for command in ("list", "show", "set", "tree"):
