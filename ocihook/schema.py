@@ -27,6 +27,7 @@ NAMES = (
     "oci-config",
     "oci-state",
     "scheduler-status",
+    "version",
 )
 """What there is a schema for."""
 

@@ -16,6 +16,7 @@ from ocihook.cli import (
     metrics,
     output,
     scheduler,
+    version,
 )
 from ocihook.errors import OcihookError
 
@@ -34,6 +35,7 @@ cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
 metrics.add_to(app)
+version.add_to(app)
 
 
 def _version(wanted: bool) -> None:

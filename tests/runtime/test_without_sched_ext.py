@@ -55,6 +55,14 @@ def test_status_as_json() -> None:
     assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
 
 
+def test_version_says_what_is_missing() -> None:
+    status, stdout, stderr = ocihook("version", "--verbose")
+    assert (status, stderr) == (0, "")
+    assert f"\nkernel     {RELEASE} " in stdout
+    missing = "not in this kernel; boot one built with CONFIG_SCHED_CLASS_EXT=y"
+    assert f"\nsched_ext  {missing}\n" in stdout
+
+
 def test_metrics_say_that_it_is_not_up(tmp_path: Path) -> None:
     status, stdout, stderr = ocihook("metrics")
     assert (status, stderr) == (0, "")

@@ -125,6 +125,7 @@ def test_help_names_every_command(run: Run) -> None:
         "uninstall",
         "metrics",
         "bundle",
+        "version",
     ):
         assert re.search(rf"^\W+{command} ", plain(outcome.stdout), re.MULTILINE)
     below = plain(run("scheduler", "--help").stdout)
