@@ -14,7 +14,9 @@ import pytest
 import ocihook
 from ocihook import cli, errors, schema
 from ocihook.abi import CellSweep
+from ocihook.cli import cell_tree as tree_command
 from ocihook.cli import cells as cells_command
+from ocihook.cli import metrics as metrics_command
 from ocihook.cli import output
 from ocihook.cli import scheduler as scheduler_command
 from ocihook.errors import OcihookError, SystemCallError
@@ -92,6 +94,9 @@ def test_error_is_one_line_and_an_exit_code(
         (scheduler_command, "scheduler_status", ["scheduler", "status"]),
         (cells_command, "list_cells", ["cells", "--json"]),
         (cells_command, "list_cells", ["cells", "list"]),
+        (tree_command, "list_cells", ["cells", "tree"]),
+        (tree_command, "list_cells", ["cells", "tree", "--json"]),
+        (metrics_command, "collect", ["metrics"]),
         (cells_command, "sweep", ["gc"]),
     ],
 )

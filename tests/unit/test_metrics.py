@@ -4,6 +4,7 @@
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +27,10 @@ from ocihook.metrics import collect as collecting
 from ocihook.metrics.cells import cell_families
 from ocihook.metrics.collect import collect
 from ocihook.metrics.exposition import render
+from ocihook.metrics.scheduler import scheduler_families
 from ocihook.sched.cell_row import describe
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 LAST = OCIHOOK_WAIT_BUCKETS - 1
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 2, "uptime_s": 90.4,
@@ -189,6 +192,15 @@ def test_names_are_as_prometheus_wants_them(kernel: Callable[..., None]) -> None
     for family in families:
         told = [(sample.name, *sorted(sample.labels.items())) for sample in family.samples]
         assert len(told) == len(set(told)), family.name
+
+
+def test_the_documentation_has_each_of_them() -> None:
+    families = [
+        *scheduler_families({**STATUS, "exit": EJECTED["exit"]}, RECORD, 0.0),
+        *cell_families(ROWS),
+    ]
+    table = "\n".join(f"| `{each.name}` | {each.kind} | {each.help} |" for each in families)
+    assert f"| --- | --- | --- |\n{table}\n\n" in DOCUMENTATION.read_text()
 
 
 @pytest.mark.parametrize("state", ["stopped", "foreign", "unsupported"])
