@@ -22,7 +22,10 @@ pytestmark = pytest.mark.skipif(Path(SCHED_EXT).is_dir(), reason="this kernel ha
 
 COMMAND = Path(sys.executable).with_name("ocihook")
 RELEASE = os.uname().release
-NOT_LOADED = "ocihook: no ocihook scheduler is loaded (start it with: ocihook scheduler start)\n"
+NO_SCHED_EXT = (
+    f"ocihook: kernel {RELEASE} has no sched_ext (boot a kernel built with"
+    " CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in trixie-backports)\n"
+)
 
 
 def ocihook(*arguments: str) -> tuple[int, str, str]:
@@ -34,11 +37,7 @@ def ocihook(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_start_is_refused_and_leaves_nothing() -> None:
-    message = (
-        f"ocihook: kernel {RELEASE} has no sched_ext (boot a kernel built with"
-        " CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in trixie-backports)\n"
-    )
-    assert ocihook("scheduler", "start") == (os.EX_UNAVAILABLE, "", message)
+    assert ocihook("scheduler", "start") == (os.EX_UNAVAILABLE, "", NO_SCHED_EXT)
     assert not os.path.exists(PIN_ROOT)
 
 
@@ -78,7 +77,7 @@ def test_nothing_is_loaded(arguments: list[str]) -> None:
     status, stdout, stderr = ocihook(*arguments)
     assert stdout == ""
     if os.geteuid() == 0:
-        assert (status, stderr) == (os.EX_UNAVAILABLE, NOT_LOADED)
+        assert (status, stderr) == (os.EX_UNAVAILABLE, NO_SCHED_EXT)
     else:
         # bpffs is root's where systemd mounts it (mode 0700); where it is not, or not mounted,
         # everybody may see that there is no pin.
