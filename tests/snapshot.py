@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Screens kept as text: ``snapshot(name, text)`` compares with ``snapshots/NAME.txt`` of the test.
+"""Screens as text files: a test compares what is printed with what somebody has looked at.
 
-``OCIHOOK_REWRITE_SNAPSHOTS=1`` writes the files instead; ``git diff`` then shows what has changed.
+``OCIHOOK_REWRITE_SNAPSHOTS=1 .venv/bin/pytest tests/unit`` writes them anew; then look at the
+difference before it is committed.
 """
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+DIRECTORY = Path(__file__).parent / "unit" / "snapshots"
 REWRITE = "OCIHOOK_REWRITE_SNAPSHOTS"
-
-Snapshot = Callable[[str, str], None]
 
 
 @pytest.fixture
-def snapshot(request: pytest.FixtureRequest) -> Snapshot:
-    directory = request.path.parent / "snapshots"
+def snapshot() -> Callable[[str, str], None]:
+    """Compare a text with the file of that name, blanks at the ends of lines apart."""
 
     def compare(name: str, text: str) -> None:
-        path = directory / f"{name}.txt"
+        path = DIRECTORY / f"{name}.txt"
+        shown = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
         if os.environ.get(REWRITE) == "1":
-            directory.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            return
-        assert path.exists(), f"{path} is missing; make it with {REWRITE}=1"
-        assert text == path.read_text(encoding="utf-8")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(shown)
+        assert path.exists(), f"{path}: no such snapshot; {REWRITE}=1 writes it"
+        assert shown == path.read_text()
 
     return compare

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from snapshot import snapshot
+from snapshot import snapshot as snapshot
 
 from ocihook import cli
 from ocihook.install import launcher
-
-__all__ = ["snapshot"]
 
 CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snapshot import Snapshot
 
 from ocihook import schema
 from ocihook.paths import HOOK_PROGRAM
 
 Run = Callable[..., Any]
+Snapshot = Callable[[str, str], None]
 PROGRAM = "/opt/ocihook-hook"
 
 

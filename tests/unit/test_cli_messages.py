@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from snapshot import Snapshot
 
 from ocihook import __version__
 from ocihook._bpf import pinned, pinned_array
@@ -20,6 +19,7 @@ from ocihook.errors import SystemCallError
 from ocihook.sched import probe, status
 
 Run = Callable[..., Any]
+Snapshot = Callable[[str, str], None]
 
 COMMANDS = (
     "cells", "cells --json", "cells tree", "cells show web", "cells set web --weight 5", "metrics",

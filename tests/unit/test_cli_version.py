@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snapshot import Snapshot
 
 import ocihook
 from ocihook import schema
@@ -20,6 +19,7 @@ from ocihook.cli import version as version_command
 from ocihook.sched import versions as found
 
 Run = Callable[..., Any]
+Snapshot = Callable[[str, str], None]
 
 DOCUMENT = {
     "version": "0.1.0", "package": "/opt/ocihook/lib/python3.13/site-packages/ocihook", "abi": 2,
