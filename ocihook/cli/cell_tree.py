@@ -54,18 +54,17 @@ def show_tree(
     if as_json:
         output.show_json(document)
     else:
-        console = output.make_console()
         waits = {row["cell"]: as_text(row["waits"], 99) for row in rows}
-        console.print(_table(document, waits, console))
+        output.show(_table(document, waits, output.columns()))
 
 
-def _table(document: dict[str, Any], waits: dict[int, str], console: Console) -> Table:
-    wide = console.width >= WIDE_COLUMNS
+def _table(document: dict[str, Any], waits: dict[int, str], columns: int) -> Table:
+    wide = columns >= WIDE_COLUMNS
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=not wide)
     headings = _WIDE_HEADINGS if wide else _HEADINGS
     name_columns = WIDE_NAME_COLUMNS if wide else NAME_COLUMNS
-    if console.width == output.UNLIMITED_COLUMNS:
-        name_columns = console.width
+    if columns == output.UNLIMITED_COLUMNS:
+        name_columns = columns
     for heading in headings:
         table.add_column(
             heading,
@@ -74,7 +73,7 @@ def _table(document: dict[str, Any], waits: dict[int, str], console: Console) ->
             max_width=name_columns if heading == "NAME" else None,
         )
     for tree, rows in _trees(document):
-        for line, row in zip(_lines(tree, console), rows, strict=True):
+        for line, row in zip(_lines(tree), rows, strict=True):
             values = [*row, waits[int(row[0])]] if len(row) == len(_HEADINGS) else row
             style = _STATE_STYLES.get(row[2], "") if row else ""
             cells = [_one_line(value, style) for value in values]
@@ -150,16 +149,16 @@ def _label(passed: Sequence[dict[str, Any]], node: dict[str, Any]) -> Text:
     )
 
 
-def _lines(tree: Tree, console: Console) -> list[Text]:
+def _lines(tree: Tree) -> list[Text]:
     """Return the lines of a tree, guides and all, to be put beside columns."""
-    options = console.options.update(width=output.UNLIMITED_COLUMNS)
+    console = Console(width=output.UNLIMITED_COLUMNS)
     return [
         Text.assemble(
             *((segment.text, segment.style or "") for segment in line),
             no_wrap=True,
             overflow="ellipsis",
         )
-        for line in console.render_lines(tree, options, pad=False)
+        for line in console.render_lines(tree, pad=False)
     ]
 
 

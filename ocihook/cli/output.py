@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,11 @@ def complain(text: str) -> None:
     print(f"ocihook: {text}", file=sys.stderr)
 
 
+def columns() -> int:
+    """Return how wide the terminal is; a file or a pipe gets everything."""
+    return Console().width if sys.stdout.isatty() else UNLIMITED_COLUMNS
+
+
 def show_json(document: Any) -> None:
     """Print a document as JSON, readable."""
     print(json.dumps(document, indent=2))
@@ -31,12 +36,6 @@ def show_json(document: Any) -> None:
 def printable(text: str) -> str:
     """Write control characters and what is no Unicode as Python does: ``\\n``, ``\\x1b``."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-def make_console() -> Console:
-    """Return a console as wide as the terminal; a file or a pipe gets everything."""
-    width = None if sys.stdout.isatty() else UNLIMITED_COLUMNS
-    return Console(highlight=False, width=width)
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -57,4 +56,16 @@ def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
-    make_console().print(table)
+    show(table)
+
+
+def show(screen: RenderableType) -> None:
+    """Print what rich makes of it: as wide as the terminal, or as it needs to be."""
+    if sys.stdout.isatty():
+        Console(highlight=False).print(screen)
+        return
+    console = Console(highlight=False, width=UNLIMITED_COLUMNS)
+    with console.capture() as captured:
+        console.print(screen)
+    for line in captured.get().splitlines():
+        say(line.rstrip())  # rich fills the last column with blanks
