@@ -54,6 +54,20 @@ def test_status_as_json() -> None:
     assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
 
 
+@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["cells", "tree"], ["gc"]])
+def test_nothing_is_loaded(arguments: list[str]) -> None:
+    status, stdout, stderr = ocihook(*arguments)
+    assert stdout == ""
+    if os.geteuid() == 0:
+        assert (status, stderr) == (os.EX_UNAVAILABLE, NO_SCHED_EXT)
+    else:
+        # bpffs is root's where systemd mounts it (mode 0700); where it is not, or not mounted,
+        # everybody may see that there is no pin.
+        assert status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
+        assert stderr.startswith("ocihook: ")
+        assert stderr.count("\n") == 1
+
+
 def test_version_says_what_is_missing() -> None:
     status, stdout, stderr = ocihook("version", "--verbose")
     assert (status, stderr) == (0, "")
@@ -70,20 +84,6 @@ def test_metrics_say_that_it_is_not_up(tmp_path: Path) -> None:
     path = tmp_path / "ocihook.prom"
     assert ocihook("metrics", "-o", str(path)) == (0, "", "")
     assert path.read_text() == stdout
-
-
-@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["cells", "tree"], ["gc"]])
-def test_nothing_is_loaded(arguments: list[str]) -> None:
-    status, stdout, stderr = ocihook(*arguments)
-    assert stdout == ""
-    if os.geteuid() == 0:
-        assert (status, stderr) == (os.EX_UNAVAILABLE, NO_SCHED_EXT)
-    else:
-        # bpffs is root's where systemd mounts it (mode 0700); where it is not, or not mounted,
-        # everybody may see that there is no pin.
-        assert status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
-        assert stderr.startswith("ocihook: ")
-        assert stderr.count("\n") == 1
 
 
 def test_kernel_btf_is_read_where_there_is_some() -> None:
