@@ -21,6 +21,8 @@ from ocihook.hook.json import is_deep
 
 NAMES = (
     "annotations",
+    "bundle-change",
+    "cell-tree",
     "cells",
     "config",
     "hooks",
@@ -30,6 +32,7 @@ NAMES = (
     "spec-config",
     "spec-state",
     "validation",
+    "version",
 )
 """What there is a schema for."""
 

@@ -51,3 +51,8 @@ def malformed_kfunc() -> str | None:
 def kernel_has_op(name: str) -> bool:
     """Tell whether this kernel calls that op: whether ``struct sched_ext_ops`` has the member."""
     return bool(lib.kernel_has_member(b"sched_ext_ops", name.encode()) == 1)
+
+
+def libbpf_version() -> str:
+    """Return the version of the libbpf that is linked, like ``1.5.0``."""
+    return str(ffi.string(lib.libbpf_version_string()).decode()).removeprefix("v")

@@ -54,6 +54,8 @@ struct bpf_link *bpf_program__attach(struct bpf_program *program);
 int bpf_link__pin(struct bpf_link *link, const char *path);
 int bpf_link__destroy(struct bpf_link *link);
 
+const char *libbpf_version_string(void);
+
 void log_start(void);
 const char *log_text(void);
 int kfunc_has_aux(const char **names, int count);

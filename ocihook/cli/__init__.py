@@ -7,7 +7,19 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cells, config, install, output, scheduler, validate
+from ocihook.cli import (
+    bundle,
+    cell_set,
+    cell_tree,
+    cells,
+    config,
+    install,
+    metrics,
+    output,
+    scheduler,
+    validate,
+    version,
+)
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -20,10 +32,14 @@ app = typer.Typer(
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(cells.app, name="cells")
 app.add_typer(config.app, name="config")
+app.add_typer(bundle.app, name="bundle")
 cell_set.add_to(cells.app)
+cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
 validate.add_to(app)
+metrics.add_to(app)
+version.add_to(app)
 
 
 def _version(wanted: bool) -> None:

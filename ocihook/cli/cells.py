@@ -9,6 +9,7 @@ from ocihook._bpf.pinned import sweep
 from ocihook.cli import output
 from ocihook.cli.cell_show import cell_pairs
 from ocihook.sched.cells import list_cells
+from ocihook.sched.probe import explained
 from ocihook.sched.waits import as_text
 from ocihook.sched.which import find_cell
 
@@ -88,7 +89,8 @@ def _row(cell: dict[str, Any]) -> list[str]:
 
 def collect() -> None:
     """Free what was left behind: abandoned claims, cells without a cgroup, drained slots."""
-    swept = sweep()
+    with explained():
+        swept = sweep()
     output.say(
         f"freed {swept.claims} claims, {swept.dead} dead cells, {swept.drained} drained slots"
     )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +21,11 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print an error to stderr."""
     print(f"ocihook: {text}", file=sys.stderr)
+
+
+def columns() -> int:
+    """Return how wide the terminal is; a file or a pipe gets everything."""
+    return Console().width if sys.stdout.isatty() else UNLIMITED_COLUMNS
 
 
 def show_json(document: Any) -> None:
@@ -51,5 +56,16 @@ def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
-    width = None if sys.stdout.isatty() else UNLIMITED_COLUMNS
-    Console(highlight=False, width=width).print(table)
+    show(table)
+
+
+def show(screen: RenderableType) -> None:
+    """Print what rich makes of it: as wide as the terminal, or as it needs to be."""
+    if sys.stdout.isatty():
+        Console(highlight=False).print(screen)
+        return
+    console = Console(highlight=False, width=UNLIMITED_COLUMNS)
+    with console.capture() as captured:
+        console.print(screen)
+    for line in captured.get().splitlines():
+        say(line.rstrip())  # rich fills the last column with blanks

@@ -41,6 +41,23 @@ def place(path: Path, content: bytes, mode: int, ours: Ours, *, force: bool = Fa
     return "placed", path
 
 
+def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Write `content` to `path` in one step, whatever file was there; even the same content.
+
+    Args:
+        owner: uid and gid of the new file, instead of who runs this.
+
+    Raises:
+        InstallError: when what is there is no plain file, or the system refuses.
+    """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise InstallError(f"{path}: is no plain file", "name one, or a new one")
+    try:
+        _replace(path, content, mode, owner)
+    except OSError as error:
+        raise _failure(path, "written", error) from error
+
+
 def remove(path: Path, ours: Ours) -> Step:
     """Remove the file `path` if it is ours.
 
@@ -73,7 +90,7 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes()
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+def _replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
     # Not *.json: podman reads every such file of its directory, whole or not.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -82,6 +99,9 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         with os.fdopen(file, "wb") as stream:
             stream.write(content)
             stream.flush()
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
+            # After the owner: a change of that takes set-id bits away.
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         temporary.rename(path)
@@ -102,4 +122,6 @@ def _sync_directory(directory: Path) -> None:
 def _failure(path: Path, verb: str, error: OSError) -> InstallError:
     reason = os.strerror(error.errno).lower() if error.errno else str(error)
     hint = "run as root" if isinstance(error, PermissionError) else ""
+    if isinstance(error, FileNotFoundError):
+        hint = "make its directory first"
     return InstallError(f"{path}: cannot be {verb}: {reason}", hint)

@@ -54,6 +54,7 @@ def describe(
         "borrow": not cell.flags & CELL_FLAG_NO_BORROW,
         "quota": _quota(cell),
         "tasks": 0,
+        "runnable": max(cell.nr_runnable, 0),
         **_counters(stats, possible),
         "throttled_ns": cell.throttled_ns,
         "nr_throttled": cell.nr_throttled,

@@ -14,6 +14,7 @@ from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import describe
 from ocihook.sched.loader import read_record
+from ocihook.sched.probe import explained
 
 
 def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
@@ -85,11 +86,11 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
     the numbers of two cells, or of two CPUs, may be of two moments.
 
     Raises:
-        SchedulerUnavailable: nothing is loaded.
+        SchedulerUnavailable: nothing is loaded; it says so where nothing of ours can be.
         AbiMismatch: what is loaded was made by another build.
     """
     possible = possible_cpus()
-    with ExitStack() as opened:
+    with explained(), ExitStack() as opened:
         cells = PinnedArray("cells", Cell)
         opened.callback(cells.close)
         stats = PinnedArray("cell_stats", CellStats, copies=possible.bit_count())

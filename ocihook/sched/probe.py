@@ -2,6 +2,8 @@
 """Find out whether the scheduler can run here. Each refusal is one sentence, with a hint."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
@@ -74,6 +76,21 @@ def require_no_other(sched_ext: str = SCHED_EXT) -> None:
             f"another sched_ext scheduler runs: {ops}",
             "stop it first; the kernel runs one at a time",
         )
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Have an error that ours is not there say why it is not, where the kernel has no place for it.
+
+    Raises:
+        SchedulerUnavailable: the kernel has no sched_ext, or another scheduler runs, or as it was.
+    """
+    try:
+        yield
+    except SchedulerUnavailable:
+        require_sched_ext()
+        require_no_other()
+        raise
 
 
 def require_host(

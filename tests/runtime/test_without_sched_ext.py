@@ -22,7 +22,10 @@ pytestmark = pytest.mark.skipif(Path(SCHED_EXT).is_dir(), reason="this kernel ha
 
 COMMAND = Path(sys.executable).with_name("ocihook")
 RELEASE = os.uname().release
-NOT_LOADED = "ocihook: no ocihook scheduler is loaded (start it with: ocihook scheduler start)\n"
+NO_SCHED_EXT = (
+    f"ocihook: kernel {RELEASE} has no sched_ext (boot a kernel built with"
+    " CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in trixie-backports)\n"
+)
 
 
 def ocihook(*arguments: str) -> tuple[int, str, str]:
@@ -34,11 +37,7 @@ def ocihook(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_start_is_refused_and_leaves_nothing() -> None:
-    message = (
-        f"ocihook: kernel {RELEASE} has no sched_ext (boot a kernel built with"
-        " CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on, in trixie-backports)\n"
-    )
-    assert ocihook("scheduler", "start") == (os.EX_UNAVAILABLE, "", message)
+    assert ocihook("scheduler", "start") == (os.EX_UNAVAILABLE, "", NO_SCHED_EXT)
     assert not os.path.exists(PIN_ROOT)
 
 
@@ -55,18 +54,36 @@ def test_status_as_json() -> None:
     assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
 
 
-@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["gc"]])
+@pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["cells", "tree"], ["gc"]])
 def test_nothing_is_loaded(arguments: list[str]) -> None:
     status, stdout, stderr = ocihook(*arguments)
     assert stdout == ""
     if os.geteuid() == 0:
-        assert (status, stderr) == (os.EX_UNAVAILABLE, NOT_LOADED)
+        assert (status, stderr) == (os.EX_UNAVAILABLE, NO_SCHED_EXT)
     else:
         # bpffs is root's where systemd mounts it (mode 0700); where it is not, or not mounted,
         # everybody may see that there is no pin.
         assert status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
         assert stderr.startswith("ocihook: ")
         assert stderr.count("\n") == 1
+
+
+def test_version_says_what_is_missing() -> None:
+    status, stdout, stderr = ocihook("version", "--verbose")
+    assert (status, stderr) == (0, "")
+    assert f"\nkernel     {RELEASE} " in stdout
+    missing = "not in this kernel; boot one built with CONFIG_SCHED_CLASS_EXT=y"
+    assert f"\nsched_ext  {missing}\n" in stdout
+
+
+def test_metrics_say_that_it_is_not_up(tmp_path: Path) -> None:
+    status, stdout, stderr = ocihook("metrics")
+    assert (status, stderr) == (0, "")
+    assert "\nocihook_scheduler_up 0\n" in stdout
+    assert f'kernel="{RELEASE}",state="unsupported"' in stdout
+    path = tmp_path / "ocihook.prom"
+    assert ocihook("metrics", "-o", str(path)) == (0, "", "")
+    assert path.read_text() == stdout
 
 
 def test_kernel_btf_is_read_where_there_is_some() -> None:

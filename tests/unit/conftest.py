@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from snapshot import snapshot as snapshot
 
 from ocihook import cli, paths
 from ocihook.install import launcher
@@ -122,3 +123,19 @@ def run(
         return Outcome(ended.value.code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., None]:
+    """Have the command line of `run` print to a terminal of so many columns, without colours."""
+
+    def set_up(columns: int, term: str = "dumb") -> None:
+        # Rich asks for COLUMNS only together with LINES.
+        values = {"COLUMNS": str(columns), "LINES": "25", "TERM": term, "COLORTERM": ""}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    return set_up

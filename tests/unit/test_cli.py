@@ -14,7 +14,9 @@ import pytest
 import ocihook
 from ocihook import cli, errors, schema
 from ocihook.abi import CellSweep
+from ocihook.cli import cell_tree as tree_command
 from ocihook.cli import cells as cells_command
+from ocihook.cli import metrics as metrics_command
 from ocihook.cli import output
 from ocihook.cli import scheduler as scheduler_command
 from ocihook.errors import OcihookError, SystemCallError
@@ -92,6 +94,9 @@ def test_error_is_one_line_and_an_exit_code(
         (scheduler_command, "scheduler_status", ["scheduler", "status"]),
         (cells_command, "list_cells", ["cells", "--json"]),
         (cells_command, "list_cells", ["cells", "list"]),
+        (tree_command, "list_cells", ["cells", "tree"]),
+        (tree_command, "list_cells", ["cells", "tree", "--json"]),
+        (metrics_command, "collect", ["metrics"]),
         (cells_command, "sweep", ["gc"]),
     ],
 )
@@ -117,13 +122,25 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     outcome = run("--help")
     assert (outcome.status, outcome.stderr) == (0, "")
-    for command in ("scheduler", "cells", "gc", "install", "uninstall"):
+    for command in (
+        "scheduler",
+        "cells",
+        "gc",
+        "install",
+        "uninstall",
+        "metrics",
+        "bundle",
+        "version",
+    ):
         assert re.search(rf"^\W+{command} ", plain(outcome.stdout), re.MULTILINE)
     below = plain(run("scheduler", "--help").stdout)
     for command in ("start", "stop", "status"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
+    below = plain(run("bundle", "--help").stdout)
+    for command in ("inject", "eject"):
+        assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
     below = plain(run("cells", "--help").stdout)
-    for command in ("list", "show", "set"):
+    for command in ("list", "show", "set", "tree"):
         assert re.search(rf"^\W+{command} ", below, re.MULTILINE)
 
 
