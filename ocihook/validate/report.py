@@ -12,6 +12,7 @@ from ocihook.hook import bundle
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import parse_object
+from ocihook.hook.state import MAX_STATE_BYTES
 from ocihook.validate import (
     cgroups_path,
     cpu,
@@ -22,7 +23,7 @@ from ocihook.validate import (
     scheduler,
     state,
 )
-from ocihook.validate.finding import ERROR, Finding, error
+from ocihook.validate.finding import ERROR, Finding, error, member
 from ocihook.validate.kinds import KINDS, kind_of
 
 
@@ -62,6 +63,8 @@ def _judge(data: bytes, kind: str | None, directory: str) -> tuple[str | None, l
     kind = kind or kind_of(document)
     if kind is None:
         return None, [error(f"no kind of document that is known: {', '.join(KINDS)}")]
+    if kind == "state" and len(data) > MAX_STATE_BYTES:
+        return kind, [error(f"more than {MAX_STATE_BYTES} bytes, which is all that a hook reads")]
     return kind, findings(kind, document, directory)
 
 
@@ -72,31 +75,32 @@ def findings(kind: str, document: Any, directory: str = "/") -> list[Finding]:
     """
     found: dict[str, list[Finding]] = {}
     for name in KINDS[kind].schemas:
-        # Of two schemas that object to one member, the hook's own says it.
-        new = [
-            one
-            for one in _of_schema(kind, name, document)
-            if one.pointer not in found or one.message.endswith(" is missing")
-        ]
-        for finding in new:
-            if finding in found.get(finding.pointer, ()):
-                continue
-            found.setdefault(finding.pointer, []).append(finding)
+        _add(found, _of_schema(kind, name, document))
+    if kind in ("state", "config"):
+        ours = member(document, dict, "annotations") or {}
+        _add(found, _of_schema(kind, "annotations", ours, "/annotations"))
     for finding in _beyond_schemas(kind, document, directory):
         found.setdefault(finding.pointer, []).append(finding)
     return [finding for pointer in found for finding in found[pointer]]
 
 
-def _of_schema(kind: str, name: str, document: Any) -> list[Finding]:
+def _add(found: dict[str, list[Finding]], more: list[Finding]) -> None:
+    """Add what a schema says of members that none before it has objected to."""
+    new = [one for one in more if one.pointer not in found or one.message.endswith(" is missing")]
+    for finding in new:
+        if finding not in found.get(finding.pointer, ()):
+            found.setdefault(finding.pointer, []).append(finding)
+
+
+def _of_schema(kind: str, name: str, document: Any, below: str = "") -> list[Finding]:
     found: list[Finding] = []
     if name.startswith("spec-"):
         document, found = known.without_nulls(document)
     for pointer, message in schema.findings(name, document):
-        finding = Finding(pointer, ERROR, message)
+        finding = Finding(below + pointer, ERROR, message)
         # What the hook refuses is no matter of taste.
-        found.append(
-            finding if name.startswith("oci-") else known.downgraded(kind, finding, document)
-        )
+        hooks_own = name.startswith("oci-") or name == "annotations"
+        found.append(finding if hooks_own else known.downgraded(kind, finding, document))
     return found
 
 
@@ -117,9 +121,6 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         except BundleError:
             return  # what the schema has found; numbers can be compared when all are numbers
         yield from cpu.check(document, read, machine.read())
-    if kind in ("state", "config") and isinstance(document.get("annotations"), dict):
-        for pointer, message in schema.findings("annotations", document["annotations"]):
-            yield Finding("/annotations" + pointer, ERROR, message)
 
 
 def _parse(data: bytes) -> Any:

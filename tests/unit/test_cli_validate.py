@@ -101,6 +101,15 @@ def test_a_file_of_gigabytes_is_not_read(run: Run, tmp_path: Path) -> None:
     assert "error: (document): more than 16777216 bytes" in outcome.stdout
 
 
+def test_a_state_that_no_hook_would_read(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    state = {"id": "c1", "status": "created", "bundle": "/b", "annotations": {"a": "x" * (4 << 20)}}
+    file.write_text(json.dumps(state))
+    outcome = run("validate", str(file))
+    assert outcome.status == os.EX_DATAERR
+    assert "error: (document): more than 4194304 bytes, which is all" in outcome.stdout
+
+
 def test_no_terminal_escapes_come_through(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "state"
     file.write_text(json.dumps({"id": "a", "status": "b", "annotations": {"\x1b[2J\n": 1}}))
@@ -126,7 +135,8 @@ def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
 JSON = {
     ("cells",): "cells", ("cells", "list"): "cells", ("cells", "show"): "cells",
     ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
-    ("config", "show"): "config",
+    ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
+    ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 

@@ -49,6 +49,13 @@ def test_there_are_documents(kind: str, verdict: str) -> None:
     assert len([path for path in DOCUMENTS if path.parts[:2] == (kind, verdict)]) >= 5
 
 
+@pytest.mark.parametrize("path", sorted((DATA / "hooks").glob("*/*.json")), ids=lambda p: p.stem)
+def test_file_of_hooks_d(path: Path) -> None:
+    """Engines read these, and no parser of ours."""
+    found = schema.findings("hooks", json.loads(path.read_bytes()))
+    assert (not found) == (path.parent.name == "good"), found
+
+
 @pytest.mark.parametrize("path", sorted((DATA / "text" / "bad").iterdir()), ids=lambda p: p.stem)
 def test_what_is_no_json_object_is_refused_as_such(path: Path) -> None:
     data = path.read_bytes()

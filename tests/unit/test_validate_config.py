@@ -193,3 +193,20 @@ def test_config(change: dict[str, Any], pointer: str, severity: str, message: st
 def test_cgroups_paths_of_both_drivers(text: str) -> None:
     found = findings("config", merged(CONFIG, path(text)))
     assert [one.pointer for one in found] == ([P] if text == "/" else [])
+
+
+def test_one_error_hides_no_other() -> None:
+    bad = {
+        "hooks": {"poststop": [{"path": "/nonexistent"}]},
+        "annotations": {"org.ocihook/weight": "0", "a": 1},
+        **cpu(shares="1", cpus="0-"),
+    }
+    found = findings("config", merged(merged(CONFIG, bad), path("/a/..")))
+    assert [one.pointer for one in found] == [
+        "/annotations/a",
+        f"{R}/cpus",
+        f"{R}/shares",
+        "/annotations/org.ocihook~1weight",
+        "/hooks/poststop/0/path",
+        P,
+    ]

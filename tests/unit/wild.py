@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inputs that nobody should write: near-valid documents, wild ones, and mutations of real ones."""
 
+import copy
 import json
 import random
 from typing import Any
@@ -149,7 +150,8 @@ def _spoil(chance: random.Random, holder: Any, key: Any) -> None:
             at = chance.randint(0, len(text))
             holder[key] = text[:at] + chance.choice("\0\n -,x9\ud800") + text[at:]
         case _:
-            holder[key] = chance.choice(VALUES)
+            # A copy, since the next mutation may go into it.
+            holder[key] = copy.deepcopy(chance.choice(VALUES))
 
 
 PIECES = [
