@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
             # Here and not below, so that a deadline that passes just now is one more error.
             process.finish()
         for note in state.notes:
-            _report(policy, stage, state, note, 0)
+            _tell(policy, stage, state, note, 0)
         return 0
     except OcihookError as error:
         problem = error
@@ -61,10 +61,7 @@ def main(argv: list[str]) -> int:
     required = state is not None and is_required(state.annotations)
     closed = stage in STAGES and stage != "poststop" and policy.fails_closed(required)
     status = problem.exit_code if closed else 0
-    try:
-        _report(policy, stage, state, problem, status)
-    except Exception:  # out of memory, say: what becomes of the container is more than the words
-        process.write_stderr(b"ocihook: failed, and cannot say why\n")
+    _tell(policy, stage, state, problem, status)
     return status
 
 
@@ -78,9 +75,19 @@ def _policy(stage: str) -> Policy:
 
     policy, problem = configured.in_force()
     if problem is not None:
-        _report(policy, stage, None, problem, 0)
+        _tell(policy, stage, None, problem, 0)
     process.arm(policy.deadline_s)
     return policy
+
+
+def _tell(
+    policy: Policy, stage: str, state: ContainerState | None, problem: OcihookError, status: int
+) -> None:
+    """Report a problem, or at least that there is one. Raises nothing."""
+    try:
+        _report(policy, stage, state, problem, status)
+    except Exception:  # out of memory, say: what becomes of the container is more than the words
+        process.write_stderr(b"ocihook: failed, and cannot say why\n")
 
 
 def _report(
