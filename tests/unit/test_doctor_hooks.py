@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ocihook doctor`: hooks.d files, ours and those beside them, as podman judges them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_host import FakeHost
+
+from ocihook.install import hooks
+from ocihook.paths import HOOKS_DIR
+
+ETC = "/etc/containers/oci/hooks.d"
+OURS = f"{HOOKS_DIR}/ocihook-createRuntime.json"
+OTHER = f"{HOOKS_DIR}/10-other.json"
+SOUND = {
+    "version": "1.0.0",
+    "hook": {"path": "/usr/bin/crun"},
+    "when": {"always": True},
+    "stages": ["prestart", "precreate"],
+}
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeHost:
+    return FakeHost(tmp_path)
+
+
+def edit(fake: FakeHost, **hook: Any) -> None:
+    """Change members of `hook` in our file for createRuntime."""
+    document = json.loads(fake.path(OURS).read_bytes())
+    document["hook"].update(hook)
+    fake.write(OURS, json.dumps(document))
+
+
+def test_healthy(fake: FakeHost) -> None:
+    fake.write(OTHER, json.dumps(SOUND))
+    fake.write(f"{HOOKS_DIR}/20-old.json", '{"Hook": "/usr/bin/crun", "stage": ["prestart"]}')
+    fake.write(f"{HOOKS_DIR}/README", "{no JSON")
+    assert fake.bad("hooks.d") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"{", "no JSON: Expecting property name"),
+        (b"\xef\xbb\xbf{}", "no JSON: Unexpected UTF-8 BOM"),
+        (b'{"timeout": NaN}', "no JSON: NaN is no number"),
+        (b"[" * 100000, "no JSON: "),
+        (b"[]", "no JSON object"),
+        (json.dumps({**SOUND, "version": "2.0.0"}).encode(), "version '2.0.0' is unknown"),
+        (json.dumps({**SOUND, "hook": {"path": ""}}).encode(), "hook.path is missing"),
+        (json.dumps({**SOUND, "hook": "/bin/true"}).encode(), "hook.path is missing"),
+        (json.dumps({**SOUND, "stages": None}).encode(), "stages are missing"),
+        (json.dumps({**SOUND, "stages": ["preStart"]}).encode(), "stage 'preStart' is unknown"),
+        (json.dumps({**SOUND, "stages": [{}]}).encode(), "stage {} is unknown"),
+        (b"{}", "no hook"),
+    ],
+)
+def test_broken_file_beside_ours_blocks_every_container(
+    fake: FakeHost, content: bytes, fault: str
+) -> None:
+    fake.write(OTHER, content)
+    ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, name) == ("error", "file")
+    assert evidence.startswith(f"{OTHER}: {fault}")
+    assert evidence.endswith("; podman starts no container while it is there")
+    assert mend == f"repair it, or: mv {OTHER} {OTHER}.off"
+    assert fake.documents()["exit_code"] == 78
+
+
+def test_broken_file_of_ours(fake: FakeHost) -> None:
+    fake.write(OURS, "{")
+    broken, missing = fake.bad("hooks.d")
+    assert broken[0] == "error"
+    assert broken[3] == "ocihook install --force"
+    assert missing[:3] == ("error", "files", "not there: ocihook-createRuntime.json")
+
+
+def test_broken_file_that_nobody_reads(fake: FakeHost) -> None:
+    fake.write(f"{ETC}/broken.json", "{")
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "note"
+    assert "an engine that reads this directory starts no container" in evidence
+
+
+def test_hook_of_others_whose_program_is_missing(fake: FakeHost) -> None:
+    fake.write(OTHER, json.dumps({**SOUND, "hook": {"path": "/opt/gone"}}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "note"
+    assert evidence == f"{OTHER}: /opt/gone is not there, so engines leave this hook out in silence"
+
+
+def test_nothing_is_installed(fake: FakeHost) -> None:
+    hooks.uninstall(fake.root)
+    ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, name, mend) == ("error", "files", "ocihook install")
+    assert evidence.startswith("not there: ocihook-createRuntime.json, ocihook-poststart.json")
+    fake.path("/usr/bin/podman").unlink()
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "note"
+    assert "no engine that reads them" in evidence
+
+
+@pytest.mark.parametrize(
+    ("members", "verdict", "said"),
+    [
+        ({"args": ["ocihook-hook", "poststop"]}, "warning", "edited, or placed by another"),
+        ({"env": []}, "warning", "edited, or placed by another version"),
+        ({"timeout": 20}, "warning", "timeout 20 s is not above the hook's own deadline of 20 s"),
+        ({"timeout": 21}, "ok", "as placed"),
+    ],
+)
+def test_our_file_was_edited(
+    fake: FakeHost, members: dict[str, Any], verdict: str, said: str
+) -> None:
+    edit(fake, **members)
+    (found,) = [each for each in fake.findings("hooks.d") if each.name == "createRuntime"]
+    assert found.verdict == verdict
+    assert found.evidence.startswith(OURS)
+    assert said in found.evidence
+
+
+def test_somebody_else_uses_our_name(fake: FakeHost) -> None:
+    fake.write(OURS, '{"hook": "/usr/bin/crun"}')
+    ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, name, mend) == ("warning", "createRuntime", "ocihook install --force")
+    assert evidence == f"{OURS}: edited, or placed by another version"
+
+
+def test_when_is_the_administrators(fake: FakeHost) -> None:
+    document = json.loads(fake.path(OURS).read_bytes())
+    fake.write(OURS, json.dumps({**document, "when": {"always": True}}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert (verdict, evidence) == ("note", f"{OURS}: selects containers in its own way")
+
+
+def test_two_copies_of_ours(fake: FakeHost) -> None:
+    fake.write(f"{ETC}/ocihook-createRuntime.json", fake.path(OURS).read_bytes())
+    unread, copies = fake.bad("hooks.d")
+    assert unread[2].endswith(f"our files in {ETC} are not read by podman")
+    assert copies[2] == f"{ETC}/ocihook-createRuntime.json goes before {OURS}"
+
+
+def test_copy_by_another_name_runs_too(fake: FakeHost) -> None:
+    fake.write(f"{HOOKS_DIR}/99-mine.json", fake.path(OURS).read_bytes())
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "note"
+    assert evidence.endswith("one of ours by another name; it runs, too")
