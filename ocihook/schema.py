@@ -21,6 +21,7 @@ from ocihook.errors import CpulistError
 NAMES = (
     "annotations",
     "cells",
+    "doctor",
     "hooks",
     "oci-config",
     "oci-state",

@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from ocihook import __version__
-from ocihook.cli import cell_set, cells, install, output, scheduler
+from ocihook.cli import cell_set, cells, doctor, install, output, scheduler
 from ocihook.errors import OcihookError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(cells.app, name="cells")
 cell_set.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
+doctor.add_to(app)
 
 
 def _version(wanted: bool) -> None:

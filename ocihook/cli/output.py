@@ -28,7 +28,7 @@ def show_json(document: Any) -> None:
     print(json.dumps(document, indent=2))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Write control characters and what is no Unicode as Python does: ``\\n``, ``\\x1b``."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
@@ -37,7 +37,7 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     """Print a name and a value a line, the values in a column; what is empty is ``-``."""
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        say(f"{name.ljust(width)}  {_printable(value) or '-'}")
+        say(f"{name.ljust(width)}  {printable(value) or '-'}")
 
 
 def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
@@ -50,6 +50,11 @@ def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]
     for name, numeric in columns:
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
-        table.add_row(*(Text(_printable(value)) for value in row))
+        table.add_row(*(Text(printable(value)) for value in row))
+    console().print(table)
+
+
+def console() -> Console:
+    """Return where tables go: as wide as the terminal, or as they need to be."""
     width = None if sys.stdout.isatty() else UNLIMITED_COLUMNS
-    Console(highlight=False, width=width).print(table)
+    return Console(highlight=False, width=width)

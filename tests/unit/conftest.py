@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from snapshot import snapshot as snapshot
 
 from ocihook import cli
 from ocihook.install import launcher

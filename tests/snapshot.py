@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Screens as text files: a test compares what is printed with what somebody has looked at.
+
+``OCIHOOK_REWRITE_SNAPSHOTS=1 .venv/bin/pytest tests/unit`` writes them anew; then look at the
+difference before it is committed.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DIRECTORY = Path(__file__).parent / "unit" / "snapshots"
+REWRITE = "OCIHOOK_REWRITE_SNAPSHOTS"
+
+
+@pytest.fixture
+def snapshot() -> Callable[[str, str], None]:
+    """Compare a text with the file of that name, blanks at the ends of lines apart."""
+
+    def compare(name: str, text: str) -> None:
+        path = DIRECTORY / f"{name}.txt"
+        shown = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+        if os.environ.get(REWRITE) == "1":
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(shown)
+        assert path.exists(), f"{path}: no such snapshot; {REWRITE}=1 writes it"
+        assert shown == path.read_text()
+
+    return compare
