@@ -53,7 +53,7 @@ def screen(found: dict[str, Any]) -> RenderableType:
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(width=_WORD_CHARS, no_wrap=True)
         table.add_column(width=_NAME_CHARS)
-        table.add_column()
+        table.add_column(overflow="fold")  # a path that is cut cannot be copied
         for each in findings:
             table.add_row(*_row(each))
         parts += [Text(topic, style="bold"), Padding(table, (0, 0, 1, 2), expand=False)]

@@ -40,8 +40,8 @@ def check(host: Host) -> Iterator[Finding]:
         if marked:
             yield TOPIC.note(
                 "marks",
-                f"{CGROUPFS}: {len(marked)} cgroups are marked, and get their cells when a"
-                " scheduler of ours starts",
+                f"{CGROUPFS}: marked cgroups, which get cells when a scheduler of ours starts:"
+                f" {len(marked)}",
             )
         else:
             yield TOPIC.skipped("table", "no scheduler of ours runs")
@@ -77,12 +77,12 @@ def _marked(host: Host) -> Marked:
             fault = ""
         except InputError as error:
             fault = error.args[0]
-        found.append((directory, cgid, fault))
+        found.append((host.shown(Path(directory)), cgid, fault))
     return found
 
 
 def _room(record: SchedulerRecord) -> Finding:
-    said = f"{record.nr_live} of {record.nr_slots - 1} are taken"
+    said = f"taken: {record.nr_live} of {record.nr_slots - 1}"
     if record.nr_live * 100 >= (record.nr_slots - 1) * NEARLY_FULL_PERCENT:
         return TOPIC.warning(
             "table",
@@ -125,7 +125,7 @@ def _without_cell(rows: Iterable[dict[str, Any]], marked: Marked) -> Iterator[Fi
     if missing:
         yield TOPIC.warning("marks", f"marked, and without a cell: {_few(missing)}", AGAIN)
     else:
-        yield TOPIC.ok("marks", f"{len(marked)} cgroups are marked, and have their cells")
+        yield TOPIC.ok("marks", f"marked cgroups, all with their cells: {len(marked)}")
 
 
 def _few(names: list[str], shown: int = 3) -> str:

@@ -51,7 +51,7 @@ def _layout(table: list[mounts.Mount]) -> Finding:
     kind = f"hybrid: cgroup2 is at {', '.join(v2)}" if v2 else "cgroup v1 alone"
     beside = f", {' and '.join(scheduling)} on v1" if scheduling else ""
     return TOPIC.error(
-        "layout", f"/proc/self/mountinfo: {kind}{beside}; the hook passes such hosts by", UNIFIED
+        "layout", f"/proc/self/mountinfo: {kind}{beside}; containers get no cells there", UNIFIED
     )
 
 

@@ -3,7 +3,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from ocihook.doctor.hook_dirs import TOPIC, Engine
 from ocihook.doctor.host import Host, reason
 from ocihook.hook.process import DEADLINE_S
 from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
+from ocihook.paths import HOOKS_DIR
 
 KNOWN_STAGES = frozenset(
     (
@@ -124,15 +125,28 @@ def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[
             "none of ours, and no engine that reads them; runc and crun take hooks from the bundle",
         )
     elif missing:
-        yield TOPIC.error("files", f"not there: {', '.join(missing)}", AGAIN)
+        yield TOPIC.error(
+            "files", f"{_places(ours.values(), engines)}: no {', '.join(missing)}", AGAIN
+        )
     for name in dict.fromkeys(each.name for each in files if each.ours):
         copies = [each for each in files if each.name == name]
         if len(copies) > 1:
             yield TOPIC.note(
                 "files", f"{copies[-1].path} goes before {copies[0].path}", "keep one of them"
             )
-    for each in ours.values():
-        yield _ours(each)
+    judged = [(each, _ours(each)) for each in ours.values()]
+    yield from (finding for _, finding in judged if finding)
+    sound = [each for each, finding in judged if finding is None]
+    if sound:
+        said = ", ".join(each.name for each in sound)
+        yield TOPIC.ok("files", f"{_places(sound, engines)}: {said} as placed")
+
+
+def _places(ours: Iterable[HookFile], engines: list[Engine]) -> str:
+    """Return where our files are; where there is none, where engines look."""
+    beside = [str(Path(each.path).parent) for each in ours]
+    read = [directory for engine in engines for directory in engine.dirs or ()]
+    return ", ".join(dict.fromkeys(beside or read or [HOOKS_DIR]))
 
 
 def _beside(host: Host, file: HookFile, *, in_use: bool) -> Iterator[Finding]:
@@ -160,7 +174,8 @@ def _beside(host: Host, file: HookFile, *, in_use: bool) -> Iterator[Finding]:
         )
 
 
-def _ours(file: HookFile) -> Finding:
+def _ours(file: HookFile) -> Finding | None:
+    """Return what is to be said of a file of ours; None where it is as placed."""
     stage = file.name.removeprefix("ocihook-").removesuffix(".json")
     if stage not in STAGES:
         return TOPIC.note("file", f"{file.path}: one of ours by another name; it runs, too")
@@ -179,7 +194,7 @@ def _ours(file: HookFile) -> Finding:
         )
     if file.document.get("when") != expected["when"]:
         return TOPIC.note(stage, f"{file.path}: selects containers in its own way")
-    return TOPIC.ok(stage, f"{file.path}: as placed")
+    return None
 
 
 def _fixed(document: dict[str, Any]) -> Any:

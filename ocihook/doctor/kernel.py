@@ -30,7 +30,7 @@ def _privileges(host: Host) -> Finding:
     if not host.privileged:
         return TOPIC.note(
             "privileges",
-            f"user {host.euid} looks; what only root may see is skipped",
+            f"user {host.euid}: what only root may see is skipped",
             "run this command as root",
         )
     mapping = host.text("/proc/self/uid_map")
@@ -40,7 +40,7 @@ def _privileges(host: Host) -> Finding:
             "/proc/self/uid_map: root of a user namespace, which may not use BPF",
             "run this command as root of the host",
         )
-    return TOPIC.ok("privileges", "root looks")
+    return TOPIC.ok("privileges", "user 0: may look at everything")
 
 
 def _sched_ext(host: Host) -> Finding:

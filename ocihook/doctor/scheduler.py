@@ -47,7 +47,7 @@ def check(host: Host) -> Iterator[Finding]:
     current = f"v{OCIHOOK_ABI_VERSION}"
     yield from _versions(versions, current, ours)
     if current in versions:
-        yield from _pinned(host, ours, foreign=ops is not None and not ours)
+        yield from _pinned(host, ops, ours)
     elif ops is None:
         yield TOPIC.error(
             "state",
@@ -84,12 +84,12 @@ def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
         )
 
 
-def _pinned(host: Host, ours: bool, foreign: bool) -> Iterator[Finding]:
+def _pinned(host: Host, ops: str | None, ours: bool) -> Iterator[Finding]:
     missing = PINS.difference(os.listdir(host.path(PIN_DIR)))
     if missing:
         yield TOPIC.error("pins", f"{PIN_DIR}: no {', '.join(sorted(missing))}", AGAIN)
     else:
-        yield TOPIC.ok("pins", f"{PIN_DIR}: all {len(PINS)} are there")
+        yield TOPIC.ok("pins", f"{PIN_DIR}: nothing is missing")
     try:
         record = host.read_record()
     except AbiMismatch as error:
@@ -99,10 +99,10 @@ def _pinned(host: Host, ours: bool, foreign: bool) -> Iterator[Finding]:
         yield TOPIC.skipped("record", f"{PIN_DIR}: {error.args[0]}", error.hint)
         return
     if ours:
-        yield TOPIC.ok("state", f"{SCHED_EXT}/root/ops: ours runs, with {record.nr_live} cells")
+        yield TOPIC.ok("state", f"{SCHED_EXT}/root/ops: {ops} runs, live cells: {record.nr_live}")
         yield TOPIC.ok("last ejection", "none since this scheduler was started")
         return
-    if not foreign:
+    if ops is None:
         yield TOPIC.error(
             "state",
             f"{SCHED_EXT}/state: {probe.kernel_state(host.sched_ext)}; ours was pinned and"
@@ -118,5 +118,5 @@ def _ejection(record: SchedulerRecord) -> Finding:
     return TOPIC.warning(
         "last ejection",
         f"{PIN_DIR}/scheduler: {reason}" + (f": {message}" if message else ""),
-        f"journalctl -k -g sched_ext tells more; {START} brings every cell back",
+        f"journalctl -k -g sched_ext tells more; `{START}` brings every cell back",
     )

@@ -39,6 +39,10 @@ def test_healthy(fake: FakeHost) -> None:
     fake.write(f"{HOOKS_DIR}/20-old.json", '{"Hook": "/usr/bin/crun", "stage": ["prestart"]}')
     fake.write(f"{HOOKS_DIR}/README", "{no JSON")
     assert fake.bad("hooks.d") == []
+    assert fake.findings("hooks.d")[-1].evidence == (
+        f"{HOOKS_DIR}: ocihook-createRuntime.json, ocihook-poststart.json, ocihook-poststop.json"
+        " as placed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_broken_file_of_ours(fake: FakeHost) -> None:
     broken, missing = fake.bad("hooks.d")
     assert broken[0] == "error"
     assert broken[3] == "ocihook install --force"
-    assert missing[:3] == ("error", "files", "not there: ocihook-createRuntime.json")
+    assert missing[:3] == ("error", "files", f"{HOOKS_DIR}: no ocihook-createRuntime.json")
 
 
 def test_broken_file_that_nobody_reads(fake: FakeHost) -> None:
@@ -96,7 +100,7 @@ def test_nothing_is_installed(fake: FakeHost) -> None:
     hooks.uninstall(fake.root)
     ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
     assert (verdict, name, mend) == ("error", "files", "ocihook install")
-    assert evidence.startswith("not there: ocihook-createRuntime.json, ocihook-poststart.json")
+    assert evidence.startswith(f"{HOOKS_DIR}: no ocihook-createRuntime.json, ocihook-poststart")
     fake.path("/usr/bin/podman").unlink()
     ((verdict, _, evidence, _),) = fake.bad("hooks.d")
     assert verdict == "note"
@@ -109,17 +113,21 @@ def test_nothing_is_installed(fake: FakeHost) -> None:
         ({"args": ["ocihook-hook", "poststop"]}, "warning", "edited, or placed by another"),
         ({"env": []}, "warning", "edited, or placed by another version"),
         ({"timeout": 20}, "warning", "timeout 20 s is not above the hook's own deadline of 20 s"),
-        ({"timeout": 21}, "ok", "as placed"),
     ],
 )
 def test_our_file_was_edited(
     fake: FakeHost, members: dict[str, Any], verdict: str, said: str
 ) -> None:
     edit(fake, **members)
-    (found,) = [each for each in fake.findings("hooks.d") if each.name == "createRuntime"]
-    assert found.verdict == verdict
-    assert found.evidence.startswith(OURS)
-    assert said in found.evidence
+    ((seen, name, evidence, _),) = fake.bad("hooks.d")
+    assert (seen, name) == (verdict, "createRuntime")
+    assert evidence.startswith(OURS)
+    assert said in evidence
+
+
+def test_longer_timeout_is_the_administrators(fake: FakeHost) -> None:
+    edit(fake, timeout=60)
+    assert fake.bad("hooks.d") == []
 
 
 def test_somebody_else_uses_our_name(fake: FakeHost) -> None:

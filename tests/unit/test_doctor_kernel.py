@@ -77,7 +77,7 @@ def test_who_looks(fake: FakeHost) -> None:
     fake.become(euid=1000)
     ((verdict, name, evidence, mend),) = fake.bad("kernel")
     assert (verdict, name, mend) == ("note", "privileges", "run this command as root")
-    assert evidence.startswith("user 1000 looks")
+    assert evidence.startswith("user 1000: ")
 
 
 @pytest.mark.parametrize(
