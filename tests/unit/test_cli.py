@@ -117,7 +117,7 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     outcome = run("--help")
     assert (outcome.status, outcome.stderr) == (0, "")
-    for command in ("scheduler", "cells", "gc", "install", "uninstall"):
+    for command in ("scheduler", "cells", "gc", "doctor", "install", "uninstall"):
         assert re.search(rf"^\W+{command} ", plain(outcome.stdout), re.MULTILINE)
     below = plain(run("scheduler", "--help").stdout)
     for command in ("start", "stop", "status"):
