@@ -5,3 +5,16 @@
 ``examination`` calls them. A check reads and never changes anything. What it may not look at is
 ``skipped``, with the reason; what is not there yet is said once, and not by every check after it.
 """
+
+TOPICS = (
+    "kernel",
+    "bpffs",
+    "cgroups",
+    "scheduler",
+    "cells",
+    "runtimes",
+    "hooks.d",
+    "program",
+    "config",
+)
+"""What is looked at, in the order in which one is the ground of the next."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every topic, in the order in which one is the ground of the next."""
+"""Call the checks of every topic, and put together what they find."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from ocihook.doctor import (
+    TOPICS,
     bpffs,
     cells,
     cgroups,
@@ -19,18 +20,6 @@ from ocihook.doctor import (
 from ocihook.doctor.finding import ORDER, Finding, exit_code, worst
 from ocihook.doctor.host import Host
 
-TOPICS = (
-    "kernel",
-    "bpffs",
-    "cgroups",
-    "scheduler",
-    "cells",
-    "runtimes",
-    "hooks.d",
-    "program",
-    "config",
-)
-
 _ALONE: dict[str, Callable[[Host], Iterable[Finding]]] = {
     "kernel": kernel.check,
     "bpffs": bpffs.check,
@@ -43,7 +32,7 @@ _ALONE: dict[str, Callable[[Host], Iterable[Finding]]] = {
 
 
 def examine(host: Host, topics: Collection[str] = TOPICS) -> list[Finding]:
-    """Return what every check of these topics finds, in the order of :data:`TOPICS`."""
+    """Return what every check of these topics finds, in the order of ``TOPICS``."""
     needs_runtimes = not {"runtimes", "hooks.d", "program"}.isdisjoint(topics)
     installed = runtimes.find(host) if needs_runtimes else []
     engines = hook_dirs.engines(host, installed)

@@ -78,10 +78,10 @@ class Host:
 
     def home(self) -> Path:
         """Return the directory of the one who looks that configuration is in (XDG_CONFIG_HOME)."""
-        configured = self.environ.get("XDG_CONFIG_HOME")
-        if configured and configured.startswith("/"):
+        configured, home = self.environ.get("XDG_CONFIG_HOME", ""), self.environ.get("HOME", "")
+        if configured.startswith("/"):
             return self.path(configured)
-        return self.path(self.environ.get("HOME") or "/") / ".config"
+        return self.path(home if home.startswith("/") else "/") / ".config"
 
     def answer(self, program: Path) -> str:
         """Return what ``program --version`` prints.

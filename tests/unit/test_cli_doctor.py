@@ -17,8 +17,7 @@ from ocihook import schema
 from ocihook._bpf.pinned import START_HINT
 from ocihook.abi import OCIHOOK_ABI_VERSION, SchedulerRecord
 from ocihook.cli import doctor
-from ocihook.doctor import program
-from ocihook.doctor.examination import TOPICS
+from ocihook.doctor import TOPICS, program
 from ocihook.errors import SchedulerUnavailable
 from ocihook.paths import PIN_DIR, PIN_ROOT
 
@@ -35,7 +34,7 @@ def fake(tmp_path: Path) -> FakeHost:
 @pytest.fixture
 def command(run: Run, monkeypatch: pytest.MonkeyPatch, fake: FakeHost) -> Run:
     """The command, on the fake host."""
-    monkeypatch.setattr(doctor, "Host", lambda: fake.host)
+    monkeypatch.setattr("ocihook.doctor.host.Host", lambda: fake.host)
     return run
 
 

@@ -47,6 +47,18 @@ def test_later_files_go_before_earlier_ones(fake: FakeHost) -> None:
     assert podman_hooks_dirs(fake.host, OLD) == (["/alone"], ["/alone.conf"])
 
 
+def test_where_a_users_configuration_is(fake: FakeHost) -> None:
+    fake.write("/xdg/containers/containers.conf", conf("/xdg-says"))
+    fake.write("/.config/containers/containers.conf", conf("/nobody-says"))
+    for environ, said in (
+        ({"XDG_CONFIG_HOME": "/xdg", "HOME": "/root"}, "/xdg-says"),
+        ({"XDG_CONFIG_HOME": "xdg", "HOME": "home"}, "/nobody-says"),
+        ({}, "/nobody-says"),
+    ):
+        fake.become(environ=environ)
+        assert podman_hooks_dirs(fake.host, OLD)[0] == [said]
+
+
 def test_podman_6_reads_one_main_file(fake: FakeHost) -> None:
     fake.write(VENDOR, conf("/vendor"))
     assert podman_hooks_dirs(fake.host, NEW) == (["/vendor"], [VENDOR])
