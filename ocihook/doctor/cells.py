@@ -36,7 +36,7 @@ def check(host: Host) -> Iterator[Finding]:
         yield TOPIC.skipped("marks", f"{CGROUPFS}: {reason(error)}")
         return
     ops = probe.running_ops(host.sched_ext)
-    if ops is None or ops.split("_")[0] != probe.OPS_NAME:
+    if not probe.is_ours(ops):
         if marked:
             yield TOPIC.note(
                 "marks",

@@ -27,27 +27,25 @@ def check(host: Host) -> Iterator[Finding]:
         yield TOPIC.skipped("state", f"kernel {host.release} has no sched_ext")
         return
     ops = probe.running_ops(host.sched_ext)
-    ours = ops is not None and ops.split("_")[0] == probe.OPS_NAME
-    if ops is not None and not ours:
+    if ops is not None and not probe.is_ours(ops):
         yield TOPIC.error(
             "state",
             f"{SCHED_EXT}/root/ops: another scheduler runs: {ops}",
             f"stop {ops}, then: {START}; the kernel runs one at a time",
         )
+    current = f"v{OCIHOOK_ABI_VERSION}"
     try:
-        versions = sorted(os.listdir(host.path(PIN_ROOT)))
-    except FileNotFoundError:
-        versions = []
+        versions = _listed(host, PIN_ROOT)
+        pins = _listed(host, PIN_DIR)
     except PermissionError:
         said = f"sched_ext runs {ops}" if ops else "sched_ext runs nothing"
         yield TOPIC.skipped(
             "pins", f"{said}; {PIN_ROOT}: permission denied", "run this command as root"
         )
         return
-    current = f"v{OCIHOOK_ABI_VERSION}"
-    yield from _versions(versions, current, ours)
+    yield from _versions(versions, current, probe.is_ours(ops))
     if current in versions:
-        yield from _pinned(host, ops, ours)
+        yield from _pinned(host, ops, pins)
     elif ops is None:
         yield TOPIC.error(
             "state",
@@ -55,6 +53,13 @@ def check(host: Host) -> Iterator[Finding]:
             f" {PIN_DIR}, so no container has a cell",
             START,
         )
+
+
+def _listed(host: Host, directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(host.path(directory)))
+    except FileNotFoundError:
+        return []
 
 
 def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
@@ -67,6 +72,12 @@ def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
             " its hooks find no scheduler",
             "stop it with the version that started it, then: " + START,
             os.EX_PROTOCOL,
+        )
+    elif current not in found and ours:
+        yield TOPIC.error(
+            "pins",
+            f"{PIN_ROOT}: a scheduler of ours runs and has no pins here, so no hook finds it",
+            f"find who holds its link, and end it: bpftool link; then: {START}",
         )
     elif others:
         yield TOPIC.warning(
@@ -84,8 +95,8 @@ def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
         )
 
 
-def _pinned(host: Host, ops: str | None, ours: bool) -> Iterator[Finding]:
-    missing = PINS.difference(os.listdir(host.path(PIN_DIR)))
+def _pinned(host: Host, ops: str | None, pins: list[str]) -> Iterator[Finding]:
+    missing = PINS.difference(pins)
     if missing:
         yield TOPIC.error("pins", f"{PIN_DIR}: no {', '.join(sorted(missing))}", AGAIN)
     else:
@@ -98,7 +109,7 @@ def _pinned(host: Host, ops: str | None, ours: bool) -> Iterator[Finding]:
     except OcihookError as error:
         yield TOPIC.skipped("record", f"{PIN_DIR}: {error.args[0]}", error.hint)
         return
-    if ours:
+    if probe.is_ours(ops):
         yield TOPIC.ok("state", f"{SCHED_EXT}/root/ops: {ops} runs, live cells: {record.nr_live}")
         yield TOPIC.ok("last ejection", "none since this scheduler was started")
         return

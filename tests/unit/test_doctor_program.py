@@ -133,6 +133,6 @@ def test_selinux(fake: FakeHost) -> None:
     assert fake.bad("program") == []
     fake.write("/sys/fs/selinux/enforce", "1")
     ((verdict, name, evidence, mend),) = fake.bad("program")
-    assert (verdict, name) == ("warning", "selinux")
+    assert (verdict, name) == ("note", "selinux")
     assert "no label" in evidence
     assert mend.startswith(f"restorecon -v {HOOK_PROGRAM}")

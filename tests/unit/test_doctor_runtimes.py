@@ -106,6 +106,15 @@ def test_program_that_fails(fake: FakeHost) -> None:
     ]
 
 
+def test_program_that_says_nothing(fake: FakeHost) -> None:
+    fake.program("/usr/bin/crun", "")
+    ((verdict, _, evidence, _),) = fake.bad("runtimes")
+    assert (verdict, evidence) == (
+        "note",
+        "/usr/bin/crun --version: says nothing; version unknown",
+    )
+
+
 def test_program_that_does_not_answer(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "ANSWER_TIMEOUT_S", 0.2)
     fake.write("/usr/bin/crun", "#!/bin/sh\nexec sleep 60\n")

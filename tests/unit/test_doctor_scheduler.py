@@ -2,6 +2,7 @@
 """`ocihook doctor`: the scheduler, its pins, and how the last one ended."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def test_scheduler_of_another_abi_runs(fake: FakeHost) -> None:
     assert fake.documents()["exit_code"] == 76
 
 
+def test_our_scheduler_runs_without_pins(fake: FakeHost) -> None:
+    """Removed, or made in the bpffs of another mount namespace."""
+    fake.no_scheduler()
+    fake.write(f"{SCHED_EXT}/root/ops", "ocihook\n")
+    ((verdict, name, evidence, mend),) = fake.bad("scheduler")
+    assert (verdict, name) == ("error", "pins")
+    assert "has no pins here, so no hook finds it" in evidence
+    assert mend.endswith("bpftool link; then: ocihook scheduler start")
+
+
 def test_pins_of_another_abi_were_left(fake: FakeHost) -> None:
     fake.path(f"{PIN_ROOT}/{OLDER}").mkdir()
     fake.path(f"{PIN_ROOT}/new").mkdir()
@@ -123,13 +134,19 @@ def test_pins_that_may_not_be_read(fake: FakeHost) -> None:
     assert fake.documents()["exit_code"] == 77
 
 
-def test_bpffs_that_may_not_be_looked_into(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("closed", [PIN_ROOT, PIN_DIR])
+def test_bpffs_that_may_not_be_looked_into(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
     """systemd mounts it with mode 0700; root, who runs tests, is let in everywhere."""
+    listdir = os.listdir
 
     def refuse(path: Path) -> list[str]:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        if path == fake.path(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listdir(path)
 
-    monkeypatch.setattr("os.listdir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
     ((verdict, name, evidence, mend),) = fake.bad("scheduler")
     assert (verdict, name, mend) == ("skipped", "pins", "run this command as root")
     assert evidence == f"sched_ext runs ocihook; {PIN_ROOT}: permission denied"
