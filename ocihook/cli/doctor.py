@@ -45,7 +45,7 @@ def doctor(
     if as_json:
         output.show_json(found)
     else:
-        output.console().print(screen(found))
+        output.show(screen(found))
     raise typer.Exit(found["exit_code"])
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -51,10 +51,16 @@ def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
-    console().print(table)
+    show(table)
 
 
-def console() -> Console:
-    """Return where tables go: as wide as the terminal, or as they need to be."""
-    width = None if sys.stdout.isatty() else UNLIMITED_COLUMNS
-    return Console(highlight=False, width=width)
+def show(screen: RenderableType) -> None:
+    """Print what rich makes of it: as wide as the terminal, or as it needs to be."""
+    if sys.stdout.isatty():
+        Console(highlight=False).print(screen)
+        return
+    console = Console(highlight=False, width=UNLIMITED_COLUMNS)
+    with console.capture() as captured:
+        console.print(screen)
+    for line in captured.get().splitlines():
+        say(line.rstrip())  # rich fills the last column with blanks

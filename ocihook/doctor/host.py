@@ -111,5 +111,6 @@ class Host:
 
 
 def reason(error: OSError) -> str:
-    """Return why something failed, in lower case and without the path."""
-    return (error.strerror or str(error)).lower()
+    """Return why something failed, beginning in lower case and without the path."""
+    why = error.strerror or str(error)
+    return why[:1].lower() + why[1:]

@@ -94,12 +94,12 @@ def test_quirks_are_about_programs_that_are_looked_for() -> None:
 
 
 def test_program_that_fails(fake: FakeHost) -> None:
-    fake.program("/usr/bin/crun", "crun: libyajl.so.2: cannot open", status=127)
+    fake.program("/usr/bin/crun", "crun: libyajl.so.2: No such file", status=127)
     assert fake.bad("runtimes") == [
         (
             "note",
             "crun",
-            "/usr/bin/crun --version: exit status 127: crun: libyajl.so.2: cannot open;"
+            "/usr/bin/crun --version: exit status 127: crun: libyajl.so.2: No such file;"
             " version unknown",
             "",
         )
