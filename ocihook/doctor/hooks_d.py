@@ -4,9 +4,11 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ocihook.doctor import hooks_format
 from ocihook.doctor.finding import Finding
 from ocihook.doctor.hook_dirs import TOPIC, Engine
 from ocihook.doctor.host import Host, reason
@@ -14,30 +16,17 @@ from ocihook.hook.process import DEADLINE_S
 from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
 from ocihook.paths import HOOKS_DIR
 
-KNOWN_STAGES = frozenset(
-    (
-        "createContainer",
-        "createRuntime",
-        "precreate",
-        "prestart",
-        "poststart",
-        "poststop",
-        "startContainer",
-    )
-)
-"""Of runtime-spec config.md, and ``precreate``, which is podman's."""
-
 AGAIN = "ocihook install"
 
 
 class HookFile(NamedTuple):
-    """A hooks.d file. ``fault`` says what the engine has against it; ``hook`` is its program."""
+    """A hooks.d file. ``fault`` says what engines have against it."""
 
     path: str
     content: bytes
     document: Any
     fault: str
-    hook: str
+    program: str
 
     @property
     def name(self) -> str:
@@ -62,61 +51,30 @@ def read(host: Host, directories: list[str]) -> Iterator[HookFile]:
         except OSError:
             continue  # engines leave out directories that are not there
         for name in names:
-            yield _read(host, place / name)
+            yield from _read(host, place / name)
 
 
-def _read(host: Host, path: Path) -> HookFile:
+def _read(host: Host, path: Path) -> Iterator[HookFile]:
     shown = host.shown(path)
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        return  # a link that leads nowhere; engines leave it out, too
     except OSError as error:
-        return HookFile(shown, b"", None, reason(error), "")
-    try:
-        # As Go's decoder: UTF-8 alone, no mark before it, no NaN.
-        document = json.loads(content.decode(errors="replace"), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        return HookFile(shown, content, None, f"no JSON: {error}", "")
-    return HookFile(shown, content, document, *_judge(document))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _judge(document: Any) -> tuple[str, str]:
-    """Return what containers/common pkg/hooks refuses in a file, and its program.
-
-    Of read.go, 1.0.0/hook.go (``Validate``) and 0.1.0/hook.go. Go matches keys whatever their case.
-    """
-    if not isinstance(document, dict):
-        return "no JSON object", ""
-    members = {key.lower(): value for key, value in document.items()}
-    version = members.get("version", "0.1.0")
-    if version == "0.1.0":
-        hook = members.get("hook")
-        return ("", hook) if isinstance(hook, str) and hook else ("no hook", "")
-    if version != "1.0.0":
-        return f"version {version!r} is unknown", ""
-    hook = members.get("hook")
-    path = (
-        {key.lower(): value for key, value in hook.items()}.get("path")
-        if isinstance(hook, dict)
-        else None
-    )
-    if not isinstance(path, str) or not path:
-        return "hook.path is missing", ""
-    stages = members.get("stages")
-    if not isinstance(stages, list):
-        return "stages are missing", path
-    unknown = [each for each in stages if not isinstance(each, str) or each not in KNOWN_STAGES]
-    return (f"stage {unknown[0]!r} is unknown" if unknown else ""), path
+        yield HookFile(shown, b"", None, reason(error), "")
+        return
+    document, fault = hooks_format.parse(content)
+    program = ""
+    if not fault:
+        fault, program = hooks_format.judge(document)
+    yield HookFile(shown, content, document, fault, program)
 
 
 def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[Finding]:
     """Look at every file, then at what ours say, by what the engines that are there read."""
     read = {directory.rstrip("/") for engine in engines for directory in engine.dirs or ()}
-    for each in files:
-        yield from _beside(host, each, in_use=str(Path(each.path).parent) in read)
+    for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
+        yield from _directory(host, list(beside), in_use=directory in read)
     ours = {each.name: each for each in files if each.ours and not each.fault}
     missing = [name for name in map(file_name, STAGES) if name not in ours]
     if len(missing) == len(STAGES) and not engines:
@@ -149,29 +107,51 @@ def _places(ours: Iterable[HookFile], engines: list[Engine]) -> str:
     return ", ".join(dict.fromkeys(beside or read or [HOOKS_DIR]))
 
 
-def _beside(host: Host, file: HookFile, *, in_use: bool) -> Iterator[Finding]:
-    if file.fault == "permission denied":
-        yield TOPIC.skipped("file", f"{file.path}: {file.fault}", "run this command as root")
-    elif file.fault and in_use:
-        # podman #6629.
-        yield TOPIC.error(
-            "file",
-            f"{file.path}: {file.fault}; podman starts no container while it is there",
-            f"{AGAIN} --force" if file.ours else f"repair it, or: mv {file.path} {file.path}.off",
-            os.EX_CONFIG,
-        )
-    elif file.fault:
-        yield TOPIC.note(
-            "file",
-            f"{file.path}: {file.fault}; an engine that reads this directory starts no container",
-            "repair or remove it",
-        )
-    elif not file.ours and not host.exists(file.hook):
-        yield TOPIC.note(
-            "file",
-            f"{file.path}: {file.hook} is not there, so engines leave this hook out in silence",
-            f"install the program, or remove {file.path}",
-        )
+def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[Finding]:
+    # A missing program hides what is wrong with the files after it (pkg/hooks, hooks.go New: the
+    # first error is wrapped, and where it is ErrNotExist all are dropped).
+    absent = [each for each in files if each.program and not host.exists(each.program)]
+    wrong = [each for each in files if each.fault or each in absent]
+    hidden = bool(wrong) and wrong[0] in absent
+    for each in files:
+        if each.fault == "permission denied":
+            yield TOPIC.skipped("file", f"{each.path}: {each.fault}", "run this command as root")
+        elif each in absent:
+            if not each.ours:
+                yield TOPIC.note(
+                    "file",
+                    f"{each.path}: {each.program} is not there, so engines leave this hook out in"
+                    " silence",
+                    f"install the program, or remove {each.path}",
+                )
+        elif each.fault and in_use and not hidden:
+            # podman #6629.
+            yield TOPIC.error(
+                "file",
+                f"{each.path}: {each.fault}; podman starts no container while it is there",
+                _repair(each),
+                os.EX_CONFIG,
+            )
+        elif each.fault and in_use:
+            yield TOPIC.warning(
+                "file",
+                f"{each.path}: {each.fault}; podman starts no container as soon as"
+                f" {wrong[0].program}, of {wrong[0].path}, is there",
+                _repair(each),
+            )
+        elif each.fault:
+            yield TOPIC.note(
+                "file",
+                f"{each.path}: {each.fault}; an engine that read this directory would start no"
+                " container",
+                "repair or remove it",
+            )
+
+
+def _repair(file: HookFile) -> str:
+    if file.ours:
+        return f"{AGAIN} --force"
+    return f"repair it, or: mv {file.path} {file.path}.off"
 
 
 def _ours(file: HookFile) -> Finding | None:
@@ -179,7 +159,7 @@ def _ours(file: HookFile) -> Finding | None:
     stage = file.name.removeprefix("ocihook-").removesuffix(".json")
     if stage not in STAGES:
         return TOPIC.note("file", f"{file.path}: one of ours by another name; it runs, too")
-    expected = json.loads(hook_file(stage, Path(file.hook)))
+    expected = json.loads(hook_file(stage, Path(file.program)))
     if _fixed(file.document) != _fixed(expected):
         return TOPIC.warning(
             stage, f"{file.path}: edited, or placed by another version", f"{AGAIN} --force"

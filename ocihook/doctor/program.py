@@ -22,14 +22,14 @@ AGAIN = "ocihook install"
 
 def programs(files: list[HookFile]) -> list[str]:
     """Return the programs that our hooks.d files name; the usual one where there are no files."""
-    return list(dict.fromkeys(each.hook for each in files if each.ours and each.hook)) or [
+    return list(dict.fromkeys(each.program for each in files if each.ours and each.program)) or [
         HOOK_PROGRAM
     ]
 
 
 def check(host: Host, files: list[HookFile]) -> Iterator[Finding]:
     """Look at each program that our files name."""
-    wanted = any(each.ours and each.hook for each in files)
+    wanted = any(each.ours and each.program for each in files)
     for program in programs(files):
         if wanted or host.exists(program):
             yield from _program(host, program)
