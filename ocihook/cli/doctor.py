@@ -30,9 +30,9 @@ def doctor(
 ) -> None:
     """Look at everything that can keep containers from their cells, and say how to mend it.
 
-    Ends with 0 where nothing has to be done, 65 for warnings, 69 where containers get no cells,
-    76 where pins are of another version, 78 where a configuration file is broken, and 77 where
-    nothing was found but not everything could be looked at.
+    Ends with 0 where nothing has to be done, and otherwise with the worst:
+    77 not everything could be looked at, 65 warnings, 69 containers get no
+    cells, 76 pins are of another version, 78 a configuration file is broken.
     """
     unknown = [topic for topic in only if topic not in TOPICS]
     if unknown:
