@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files in hooks.d directories: ours, and those beside them that would stop every container."""
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
 from ocihook.paths import HOOKS_DIR
 
 AGAIN = "ocihook install"
+
+DENIED = os.strerror(errno.EACCES).lower()
 
 
 class HookFile(NamedTuple):
@@ -42,14 +45,17 @@ class HookFile(NamedTuple):
 def read(host: Host, directories: list[str]) -> Iterator[HookFile]:
     """Yield every file of these directories that engines would read.
 
-    Files that may not be read are left out of what this user can see.
+    What this user may not read, a directory included, is one with that for a fault.
     """
     for directory in directories:
         place = host.path(directory)
         try:
             names = sorted(name for name in os.listdir(place) if name.endswith(".json"))
-        except OSError:
-            continue  # engines leave out directories that are not there
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # as engines do
+        except OSError as error:
+            yield HookFile(directory, b"", None, reason(error), "")
+            continue
         for name in names:
             yield from _read(host, place / name)
 
@@ -82,7 +88,7 @@ def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[
             "files",
             "none of ours, and no engine that reads them; runc and crun take hooks from the bundle",
         )
-    elif missing:
+    elif missing and not any(each.fault == DENIED for each in files):
         yield TOPIC.error(
             "files", f"{_places(ours.values(), engines)}: no {', '.join(missing)}", AGAIN
         )
@@ -114,7 +120,7 @@ def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[F
     wrong = [each for each in files if each.fault or each in absent]
     hidden = bool(wrong) and wrong[0] in absent
     for each in files:
-        if each.fault == "permission denied":
+        if each.fault == DENIED:
             yield TOPIC.skipped("file", f"{each.path}: {each.fault}", "run this command as root")
         elif each in absent:
             if not each.ours:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocihook doctor`: hooks.d files, ours and those beside them, as podman judges them."""
 
+import errno
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +175,24 @@ def test_copy_by_another_name_runs_too(fake: FakeHost) -> None:
     ((verdict, _, evidence, _),) = fake.bad("hooks.d")
     assert verdict == "note"
     assert evidence.endswith("one of ours by another name; it runs, too")
+
+
+@pytest.mark.parametrize("closed", [HOOKS_DIR, OURS])
+def test_what_this_user_may_not_read_is_skipped(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    """Root, who may run tests, is let in everywhere."""
+
+    def refusing(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        def maybe(path: Path) -> Any:
+            if path == fake.path(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return read(path)
+
+        return maybe
+
+    monkeypatch.setattr(os, "listdir", refusing(os.listdir))
+    monkeypatch.setattr(Path, "read_bytes", refusing(Path.read_bytes))
+    assert fake.bad("hooks.d") == [
+        ("skipped", "file", f"{closed}: permission denied", "run this command as root")
+    ]
