@@ -25,6 +25,7 @@ NAMES = (
     "cell-tree",
     "cells",
     "config",
+    "doctor",
     "hooks",
     "oci-config",
     "oci-state",

@@ -13,6 +13,7 @@ from ocihook.cli import (
     cell_tree,
     cells,
     config,
+    doctor,
     install,
     metrics,
     output,
@@ -40,6 +41,7 @@ install.add_to(app)
 validate.add_to(app)
 metrics.add_to(app)
 version.add_to(app)
+doctor.add_to(app)
 
 
 def _version(wanted: bool) -> None:

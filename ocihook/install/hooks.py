@@ -127,7 +127,7 @@ def is_ours(content: bytes) -> bool:
     """Tell whether `content` is a hooks.d file of ours, edited or not."""
     try:
         return bool(json.loads(content)["hook"]["args"][0] == "ocihook-hook")
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return False
 
 

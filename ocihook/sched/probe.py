@@ -36,6 +36,11 @@ def running_ops(sched_ext: str = SCHED_EXT) -> str | None:
         return None
 
 
+def is_ours(ops: str | None) -> bool:
+    """Return whether a name that :func:`running_ops` gave is our scheduler's."""
+    return ops is not None and ops.split("_")[0] == OPS_NAME
+
+
 def mount_type(path: str, mountinfo: str = "/proc/self/mountinfo") -> str | None:
     """Return the type of the file system mounted at ``path``, the topmost one, or None.
 
@@ -71,7 +76,7 @@ def require_no_other(sched_ext: str = SCHED_EXT) -> None:
         SchedulerUnavailable: there is one; the message has its name.
     """
     ops = running_ops(sched_ext)
-    if ops is not None and ops.split("_")[0] != OPS_NAME:
+    if ops is not None and not is_ours(ops):
         raise SchedulerUnavailable(
             f"another sched_ext scheduler runs: {ops}",
             "stop it first; the kernel runs one at a time",

@@ -54,6 +54,18 @@ def test_status_as_json() -> None:
     assert (document["state"], document["kernel"]) == ("unsupported", RELEASE)
 
 
+def test_doctor_says_what_to_boot() -> None:
+    status, stdout, stderr = ocihook("doctor", "--json")
+    assert stderr == ""
+    document = json.loads(stdout)
+    assert schema.findings("doctor", document) == []
+    assert status == document["exit_code"] >= os.EX_UNAVAILABLE
+    (found,) = [each for each in document["findings"] if each["name"] == "sched_ext"]
+    assert found["verdict"] == "error"
+    assert found["evidence"].startswith(f"kernel {RELEASE} has no sched_ext")
+    assert "CONFIG_SCHED_CLASS_EXT=y" in found["mend"]
+
+
 @pytest.mark.parametrize("arguments", [["cells"], ["cells", "--json"], ["cells", "tree"], ["gc"]])
 def test_nothing_is_loaded(arguments: list[str]) -> None:
     status, stdout, stderr = ocihook(*arguments)

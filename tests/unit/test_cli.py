@@ -126,6 +126,7 @@ def test_help_names_every_command(run: Run) -> None:
         "scheduler",
         "cells",
         "gc",
+        "doctor",
         "install",
         "uninstall",
         "metrics",

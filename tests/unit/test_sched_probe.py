@@ -63,12 +63,14 @@ def test_kernel_with_sched_ext(sched_ext: Path) -> None:
 def test_our_scheduler_is_no_other(sched_ext: Path, name: str) -> None:
     run_ops(sched_ext, name)
     assert probe.running_ops(str(sched_ext)) == name
+    assert probe.is_ours(name)
     probe.require_no_other(str(sched_ext))
 
 
 @pytest.mark.parametrize("name", ["lavd", "ocihooks", "rusty_1.0_ocihook"])
 def test_another_scheduler(sched_ext: Path, name: str) -> None:
     run_ops(sched_ext, name)
+    assert not probe.is_ours(name)
     with pytest.raises(SchedulerUnavailable) as refusal:
         probe.require_no_other(str(sched_ext))
     assert refusal.value.args[0] == f"another sched_ext scheduler runs: {name}"

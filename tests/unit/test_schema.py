@@ -22,6 +22,15 @@ CELL = describe(
     CellWaits(),
     0b1,
 )
+FINDING = {
+    "topic": "bpffs", "name": "mount", "verdict": "error", "evidence": "seen", "mend": "mount it",
+}  # fmt: skip
+DOCTOR = {
+    "verdict": "error",
+    "exit_code": 69,
+    "counts": {"ok": 0, "note": 0, "skipped": 0, "warning": 0, "error": 1},
+    "findings": [FINDING],
+}
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 1.5,
     "exit": None, "cells": 0, "host_share": 10,
@@ -42,6 +51,8 @@ def test_each_file_is_a_schema_of_2020_12() -> None:
 @pytest.mark.parametrize(
     ("name", "document"),
     [
+        ("doctor", DOCTOR),
+        ("doctor", {**DOCTOR, "findings": []}),
         ("hooks", HOOK),
         ("cells", []),
         ("cells", [CELL]),
@@ -61,6 +72,12 @@ def test_accepts(name: str, document: object) -> None:
 @pytest.mark.parametrize(
     ("name", "document", "pointer"),
     [
+        ("doctor", {**DOCTOR, "verdict": "fine"}, "/verdict"),
+        ("doctor", {**DOCTOR, "exit_code": 1}, "/exit_code"),
+        ("doctor", {**DOCTOR, "counts": {"ok": 1}}, "/counts"),
+        ("doctor", {**DOCTOR, "findings": [{**FINDING, "mend": ""}]}, "/findings/0/mend"),
+        ("doctor", {**DOCTOR, "findings": [{**FINDING, "verdict": "ok"}]}, "/findings/0/mend"),
+        ("doctor", {**DOCTOR, "findings": [{**FINDING, "topic": "x"}]}, "/findings/0/topic"),
         ("hooks", {**HOOK, "version": "0.1.0"}, "/version"),
         ("hooks", {**HOOK, "when": {}}, "/when"),
         ("hooks", {**HOOK, "when": {"annotations": {"a": "("}}}, "/when/annotations/a"),

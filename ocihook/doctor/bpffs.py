@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bpffs: where what outlives the loader is pinned, and who may reach it."""
+
+import os
+from collections.abc import Iterator
+from stat import S_IMODE
+
+from ocihook.doctor import mounts
+from ocihook.doctor.finding import Finding, Topic
+from ocihook.doctor.host import Host, reason
+from ocihook.paths import BPFFS, PIN_ROOT
+
+TOPIC = Topic("bpffs")
+
+
+def check(host: Host) -> Iterator[Finding]:
+    """Look whether bpffs is where it belongs, and closed to everybody else."""
+    try:
+        table = mounts.read(host.mountinfo)
+    except OSError as error:
+        yield TOPIC.skipped("mount", f"/proc/self/mountinfo: {reason(error)}", "mount /proc")
+        return
+    found = mounts.at(table, BPFFS)
+    if found is None or found.kind != "bpf":
+        others = ", ".join(each.path for each in table if each.kind == "bpf")
+        yield TOPIC.error(
+            "mount",
+            f"/proc/self/mountinfo: {found.kind if found else 'nothing'} is mounted at {BPFFS}"
+            + (f", bpffs at {others}" if others else ""),
+            f"mount -t bpf bpf {BPFFS}",
+        )
+        return
+    yield TOPIC.ok("mount", f"/proc/self/mountinfo: bpffs is mounted at {BPFFS}")
+    yield from _access(host)
+
+
+def _access(host: Host) -> Iterator[Finding]:
+    # Whoever can open a pinned program can run it, whatever unprivileged_bpf_disabled says.
+    try:
+        status = os.stat(host.path(PIN_ROOT))
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        yield TOPIC.skipped("access", f"{BPFFS}: permission denied", "run this command as root")
+        return
+    mode = S_IMODE(status.st_mode)
+    said = f"{PIN_ROOT}: mode {mode:04o}, owner {status.st_uid}"
+    if mode & 0o077 or status.st_uid != host.administrator:
+        yield TOPIC.warning(
+            "access",
+            f"{said}: others may change cells",
+            f"chown {host.administrator} {PIN_ROOT} && chmod 0700 {PIN_ROOT}",
+        )
+    else:
+        yield TOPIC.ok("access", said)

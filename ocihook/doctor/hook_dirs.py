@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the engines read the directories that our hooks.d files are in."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ocihook.doctor.engine_conf import MalformedSettings, crio_hooks_dirs, podman_hooks_dirs
+from ocihook.doctor.finding import Finding, Topic
+from ocihook.doctor.host import Host
+from ocihook.doctor.runtimes import Installed, podman_version
+from ocihook.install.hooks import STAGES, file_name
+from ocihook.paths import HOOKS_DIR
+
+TOPIC = Topic("hooks.d")
+
+OVERRIDE_DIR = "/etc/containers/oci/hooks.d"
+"""Where administrators put theirs (containers/common pkg/hooks, OverrideDir). podman's default
+list does not have it, whatever its documentation says (podman #7134)."""
+
+Settings = Callable[[], tuple[list[str], list[str]]]
+
+
+class Engine(NamedTuple):
+    """An engine's settings as they were found.
+
+    ``dirs`` is None where they cannot be used; ``source`` then says why, and otherwise where they
+    stand.
+    """
+
+    name: str
+    dirs: list[str] | None
+    source: str
+
+
+def engines(host: Host, installed: list[Installed]) -> list[Engine]:
+    """Return each engine that reads hooks.d files, with the directories that it reads."""
+    there = {each.program for each in installed}
+    readers: dict[str, Settings] = {
+        "podman": lambda: podman_hooks_dirs(host, podman_version(installed)),
+        "crio": lambda: crio_hooks_dirs(host),
+    }
+    return [_engine(name, read) for name, read in readers.items() if name in there]
+
+
+def _engine(name: str, read: Settings) -> Engine:
+    try:
+        dirs, said = read()
+    except MalformedSettings as error:
+        return Engine(name, None, str(error))
+    return Engine(name, dirs, f"of {said[-1]}" if said else "by default")
+
+
+def ours_in(host: Host, directory: str) -> list[str]:
+    """Return the names of our files that are in a directory."""
+    names = [file_name(stage) for stage in STAGES]
+    return [name for name in names if os.path.lexists(host.path(directory) / name)]
+
+
+def directories(found: list[Engine]) -> list[str]:
+    """Return every directory to look into: what engines read, and where our files may be."""
+    read = [directory for engine in found for directory in engine.dirs or ()]
+    usual = [HOOKS_DIR, OVERRIDE_DIR]
+    return list(dict.fromkeys(each.rstrip("/") for each in [*read, *usual] if each[:1] == "/"))
+
+
+def check(host: Host, found: list[Engine]) -> Iterator[Finding]:
+    """Compare what the engines read with where our files are."""
+    with_ours = [each for each in directories(found) if ours_in(host, each)]
+    for engine in found:
+        if engine.dirs is None:
+            yield TOPIC.error(
+                engine.name,
+                f"{engine.source}; {engine.name} starts no container",
+                "repair the file",
+                os.EX_CONFIG,
+            )
+            continue
+        read = [directory.rstrip("/") for directory in engine.dirs]
+        said = f"hooks_dir {engine.source}: {', '.join(read) or 'empty'}"
+        unread = [directory for directory in with_ours if directory not in read]
+        if with_ours and unread == with_ours:
+            yield TOPIC.error(
+                engine.name,
+                f"{said}; our files are in {', '.join(unread)}, which {engine.name} does not read",
+                _mend(engine.name, [*read, unread[0]]),
+                os.EX_CONFIG,
+            )
+        elif unread:
+            yield TOPIC.note(
+                engine.name,
+                f"{said}; our files in {', '.join(unread)} are not read by {engine.name}",
+            )
+        else:
+            yield TOPIC.ok(engine.name, said)
+
+
+def _mend(engine: str, directories: list[str]) -> str:
+    quoted = ", ".join(f'"{directory}"' for directory in directories)
+    table, file = {
+        "crio": ("crio.runtime", "/etc/crio/crio.conf.d/ocihook.conf"),
+        "podman": ("engine", "/etc/containers/containers.conf.d/ocihook.conf"),
+    }[engine]
+    return f"hooks_dir = [{quoted}] below [{table}] in {file}"

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files in hooks.d directories: ours, and those beside them that would stop every container."""
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ocihook.doctor import hooks_format
+from ocihook.doctor.finding import Finding
+from ocihook.doctor.hook_dirs import TOPIC, Engine
+from ocihook.doctor.host import Host, reason
+from ocihook.hook.process import DEADLINE_S
+from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
+from ocihook.paths import HOOKS_DIR
+
+AGAIN = "ocihook install"
+
+DENIED = os.strerror(errno.EACCES).lower()
+
+
+class HookFile(NamedTuple):
+    """A hooks.d file. ``fault`` says what engines have against it."""
+
+    path: str
+    content: bytes
+    document: Any
+    fault: str
+    program: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, by which a later directory's masks an earlier one's."""
+        return Path(self.path).name
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of ours, edited or not, or stands in the place of one."""
+        return is_ours(self.content) or self.name in map(file_name, STAGES)
+
+
+def read(host: Host, directories: list[str]) -> Iterator[HookFile]:
+    """Yield every file of these directories that engines would read.
+
+    What this user may not read, a directory included, is one with that for a fault.
+    """
+    for directory in directories:
+        place = host.path(directory)
+        try:
+            names = sorted(name for name in os.listdir(place) if name.endswith(".json"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # as engines do
+        except OSError as error:
+            yield HookFile(directory, b"", None, reason(error), "")
+            continue
+        for name in names:
+            yield from _read(host, place / name)
+
+
+def _read(host: Host, path: Path) -> Iterator[HookFile]:
+    shown = host.shown(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return  # a link that leads nowhere; engines leave it out, too
+    except OSError as error:
+        yield HookFile(shown, b"", None, reason(error), "")
+        return
+    document, fault = hooks_format.parse(content)
+    program = ""
+    if not fault:
+        fault, program = hooks_format.judge(document)
+    yield HookFile(shown, content, document, fault, program)
+
+
+def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[Finding]:
+    """Look at every file, then at what ours say, by what the engines that are there read."""
+    read = {directory.rstrip("/") for engine in engines for directory in engine.dirs or ()}
+    for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
+        yield from _directory(host, list(beside), in_use=directory in read)
+    ours = {each.name: each for each in files if each.ours and not each.fault}
+    missing = [name for name in map(file_name, STAGES) if name not in ours]
+    if len(missing) == len(STAGES) and not engines:
+        yield TOPIC.note(
+            "files",
+            "none of ours, and no engine that reads them; runc and crun take hooks from the bundle",
+        )
+    elif missing and not any(each.fault == DENIED for each in files):
+        yield TOPIC.error(
+            "files", f"{_places(ours.values(), engines)}: no {', '.join(missing)}", AGAIN
+        )
+    for name in dict.fromkeys(each.name for each in files if each.ours):
+        copies = [each for each in files if each.name == name]
+        if len(copies) > 1:
+            yield TOPIC.note(
+                "files", f"{copies[-1].path} goes before {copies[0].path}", "keep one of them"
+            )
+    judged = [(each, _ours(each)) for each in ours.values()]
+    yield from (finding for _, finding in judged if finding)
+    sound = [each for each, finding in judged if finding is None]
+    if sound:
+        said = ", ".join(each.name for each in sound)
+        yield TOPIC.ok("files", f"{_places(sound, engines)}: {said} as placed")
+
+
+def _places(ours: Iterable[HookFile], engines: list[Engine]) -> str:
+    """Return where our files are; where there is none, where engines look."""
+    beside = [str(Path(each.path).parent) for each in ours]
+    read = [directory for engine in engines for directory in engine.dirs or ()]
+    return ", ".join(dict.fromkeys(beside or read or [HOOKS_DIR]))
+
+
+def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[Finding]:
+    # A missing program hides what is wrong with the files after it (pkg/hooks, hooks.go New: the
+    # first error is wrapped, and where it is ErrNotExist all are dropped).
+    absent = [each for each in files if each.program and not host.exists(each.program)]
+    wrong = [each for each in files if each.fault or each in absent]
+    hidden = bool(wrong) and wrong[0] in absent
+    for each in files:
+        if each.fault == DENIED:
+            yield TOPIC.skipped("file", f"{each.path}: {each.fault}", "run this command as root")
+        elif each in absent:
+            if not each.ours:
+                yield TOPIC.note(
+                    "file",
+                    f"{each.path}: {each.program} is not there, so engines leave this hook out in"
+                    " silence",
+                    f"install the program, or remove {each.path}",
+                )
+        elif each.fault and in_use and not hidden:
+            # podman #6629.
+            yield TOPIC.error(
+                "file",
+                f"{each.path}: {each.fault}; podman starts no container while it is there",
+                _repair(each),
+                os.EX_CONFIG,
+            )
+        elif each.fault and in_use:
+            yield TOPIC.warning(
+                "file",
+                f"{each.path}: {each.fault}; podman starts no container as soon as"
+                f" {wrong[0].program}, of {wrong[0].path}, is there",
+                _repair(each),
+            )
+        elif each.fault:
+            yield TOPIC.note(
+                "file",
+                f"{each.path}: {each.fault}; an engine that read this directory would start no"
+                " container",
+                "repair or remove it",
+            )
+
+
+def _repair(file: HookFile) -> str:
+    if file.ours:
+        return f"{AGAIN} --force"
+    return f"repair it, or: mv {file.path} {file.path}.off"
+
+
+def _ours(file: HookFile) -> Finding | None:
+    """Return what is to be said of a file of ours; None where it is as placed."""
+    stage = file.name.removeprefix("ocihook-").removesuffix(".json")
+    if stage not in STAGES:
+        return TOPIC.note("file", f"{file.path}: one of ours by another name; it runs, too")
+    expected = json.loads(hook_file(stage, Path(file.program)))
+    if _fixed(file.document) != _fixed(expected):
+        return TOPIC.warning(
+            stage, f"{file.path}: edited, or placed by another version", f"{AGAIN} --force"
+        )
+    timeout_s = file.document["hook"].get("timeout")
+    if isinstance(timeout_s, int) and timeout_s <= DEADLINE_S:
+        return TOPIC.warning(
+            stage,
+            f"{file.path}: timeout {timeout_s} s is not above the hook's own deadline of"
+            f" {DEADLINE_S:.0f} s, and a runtime's time-out fails the container without a word",
+            AGAIN,
+        )
+    if file.document.get("when") != expected["when"]:
+        return TOPIC.note(stage, f"{file.path}: selects containers in its own way")
+    return None
+
+
+def _fixed(document: dict[str, Any]) -> Any:
+    """Return what of a file of ours is not the administrator's to choose."""
+    hook = document.get("hook")
+    if isinstance(hook, dict):
+        hook = {key: value for key, value in hook.items() if key != "timeout"}
+    return document.get("version"), hook, document.get("stages")

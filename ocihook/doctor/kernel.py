@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel: sched_ext, sound BTF; and whether the one who looks may see everything."""
+
+import gzip
+from collections.abc import Iterator
+
+from ocihook._bpf.kernel_btf import NoKernelBtf
+from ocihook.doctor.finding import Finding, Topic
+from ocihook.doctor.host import Host
+from ocihook.errors import SchedulerUnavailable
+from ocihook.paths import SCHED_EXT
+from ocihook.sched import probe
+
+TOPIC = Topic("kernel")
+
+OPTION = "CONFIG_SCHED_CLASS_EXT"
+
+INITIAL_USER_NAMESPACE = ["0", "0", "4294967295"]
+"""What /proc/self/uid_map says outside of every user namespace (user_namespaces(7))."""
+
+
+def check(host: Host) -> Iterator[Finding]:
+    """Look at the kernel, and at who looks."""
+    yield _privileges(host)
+    yield _sched_ext(host)
+    yield _btf(host)
+
+
+def _privileges(host: Host) -> Finding:
+    if not host.privileged:
+        return TOPIC.note(
+            "privileges",
+            f"user {host.euid}: what only root may see is skipped",
+            "run this command as root",
+        )
+    mapping = host.text("/proc/self/uid_map")
+    if mapping is not None and mapping.split() != INITIAL_USER_NAMESPACE:
+        return TOPIC.note(
+            "privileges",
+            "/proc/self/uid_map: root of a user namespace, which may not use BPF",
+            "run this command as root of the host",
+        )
+    return TOPIC.ok("privileges", "user 0: may look at everything")
+
+
+def _sched_ext(host: Host) -> Finding:
+    try:
+        probe.require_sched_ext(host.sched_ext)
+    except SchedulerUnavailable as refusal:
+        configured = _configured(host)
+        evidence = f"kernel {host.release} has no sched_ext"
+        if configured:
+            evidence += f"; {configured}"
+        return TOPIC.error("sched_ext", evidence, refusal.hint)
+    return TOPIC.ok("sched_ext", f"kernel {host.release} has {SCHED_EXT}")
+
+
+def _configured(host: Host) -> str:
+    """Return what the kernel's configuration says of sched_ext, where there is one to read."""
+    for path in ("/proc/config.gz", f"/boot/config-{host.release}"):
+        try:
+            data = host.path(path).read_bytes()
+            text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("ascii")
+        except (OSError, EOFError, UnicodeDecodeError):
+            continue
+        lines = (line for line in text.splitlines() if f"{OPTION}=" in line or f"{OPTION} " in line)
+        return f"{path}: {next(lines, f'no {OPTION}')}"
+    return ""
+
+
+def _btf(host: Host) -> Finding:
+    try:
+        kfunc = host.malformed_kfunc()
+    except NoKernelBtf:
+        return TOPIC.error(
+            "btf",
+            "/sys/kernel/btf/vmlinux: none to be read",
+            "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y",
+        )
+    if kfunc is not None:
+        # sched-ext/scx pull requests 3562 and 3628.
+        return TOPIC.error(
+            "btf",
+            f"/sys/kernel/btf/vmlinux of {host.release}: {kfunc} has a hidden parameter, so no"
+            " sched_ext scheduler can load",
+            "boot another build: trixie-backports' 7.1 and 7.2 are known for it, 6.18 and 7.3 are"
+            " sound",
+        )
+    if not probe.supported(host.sched_ext):
+        return TOPIC.ok("btf", "/sys/kernel/btf/vmlinux: there; kfuncs come with sched_ext")
+    return TOPIC.ok("btf", "/sys/kernel/btf/vmlinux: the kfuncs of sched_ext are sound")

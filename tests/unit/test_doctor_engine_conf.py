@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ocihook doctor`: which directories podman and CRI-O read, by their own files in their order."""
+
+from pathlib import Path
+
+import pytest
+from fake_host import FakeHost
+
+from ocihook.doctor.engine_conf import MalformedSettings, crio_hooks_dirs, podman_hooks_dirs
+from ocihook.install import hooks
+from ocihook.paths import HOOKS_DIR
+
+ETC = "/etc/containers/oci/hooks.d"
+VENDOR = "/usr/share/containers/containers.conf"
+ADMINISTRATOR = "/etc/containers/containers.conf"
+USER = "/root/.config/containers/containers.conf"
+DROP_IN = f"{ADMINISTRATOR}.d/10-hooks.conf"
+OLD, NEW = (5, 8, 1), (6, 0, 0)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeHost:
+    return FakeHost(tmp_path)
+
+
+def conf(*directories: str, more: str = "") -> str:
+    listed = "".join(f'"{directory}", ' for directory in directories)
+    return f"[engine]\nhooks_dir = [{listed}{more}]\n"
+
+
+def test_default_is_the_vendors_directory_alone(fake: FakeHost) -> None:
+    assert podman_hooks_dirs(fake.host, None) == ([HOOKS_DIR], [])
+    fake.write(ADMINISTRATOR, "[containers]\nnetns = 'host'\n")
+    assert podman_hooks_dirs(fake.host, OLD) == ([HOOKS_DIR], [])
+
+
+def test_later_files_go_before_earlier_ones(fake: FakeHost) -> None:
+    for number, path in enumerate(
+        [VENDOR, ADMINISTRATOR, DROP_IN, f"{ADMINISTRATOR}.d/20-more.conf", USER,
+         f"{USER}.d/1.conf", "/override.conf"]
+    ):  # fmt: skip
+        fake.write(path, conf(f"/{number}"))
+        fake.become(environ={**fake.host.environ, "CONTAINERS_CONF_OVERRIDE": "/override.conf"})
+        assert podman_hooks_dirs(fake.host, OLD)[0] == [f"/{number}"]
+    fake.write("/alone.conf", conf("/alone"))
+    fake.become(environ={"CONTAINERS_CONF": "/alone.conf"})
+    assert podman_hooks_dirs(fake.host, OLD) == (["/alone"], ["/alone.conf"])
+
+
+def test_where_a_users_configuration_is(fake: FakeHost) -> None:
+    fake.write("/xdg/containers/containers.conf", conf("/xdg-says"))
+    fake.write("/.config/containers/containers.conf", conf("/nobody-says"))
+    for environ, said in (
+        ({"XDG_CONFIG_HOME": "/xdg", "HOME": "/root"}, "/xdg-says"),
+        ({"XDG_CONFIG_HOME": "xdg", "HOME": "home"}, "/nobody-says"),
+        ({}, "/nobody-says"),
+    ):
+        fake.become(environ=environ)
+        assert podman_hooks_dirs(fake.host, OLD)[0] == [said]
+
+
+def test_podman_6_reads_one_main_file(fake: FakeHost) -> None:
+    fake.write(VENDOR, conf("/vendor"))
+    assert podman_hooks_dirs(fake.host, NEW) == (["/vendor"], [VENDOR])
+    fake.write(ADMINISTRATOR, "")
+    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/vendor"]
+    assert podman_hooks_dirs(fake.host, NEW)[0] == [HOOKS_DIR]
+
+
+def test_podman_6_masks_drop_ins_by_name(fake: FakeHost) -> None:
+    fake.write(f"{VENDOR}.d/50.conf", conf("/vendor"))
+    assert podman_hooks_dirs(fake.host, NEW)[0] == ["/vendor"]
+    assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR]
+    fake.write("/etc/containers/containers.rootful.conf.d/50.conf", conf("/rootful"))
+    assert podman_hooks_dirs(fake.host, NEW)[0] == ["/rootful"]
+    fake.write(f"{USER}.d/40.conf", conf("/user"))
+    assert podman_hooks_dirs(fake.host, NEW)[0] == ["/rootful"]
+    fake.write(f"{USER}.d/50.conf", "")
+    assert podman_hooks_dirs(fake.host, NEW)[0] == ["/user"]
+
+
+def test_lists_can_be_appended_to(fake: FakeHost) -> None:
+    fake.write(ADMINISTRATOR, conf("/a", more="{append = true}"))
+    assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR, "/a"]
+    fake.write(DROP_IN, conf("/b"))
+    assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR, "/a", "/b"]
+    fake.write(f"{ADMINISTRATOR}.d/20.conf", conf("/c", more="{append = false}"))
+    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[engine\n", "expected ']' at the end of a table declaration"),
+        ("[engine]\nhooks_dir = '/x'\n", "hooks_dir: not a list"),
+    ],
+)
+def test_broken_containers_conf(fake: FakeHost, text: str, said: str) -> None:
+    fake.write(DROP_IN, text)
+    with pytest.raises(MalformedSettings, match=f"^{DROP_IN}: {said}"):
+        podman_hooks_dirs(fake.host, OLD)
+    (found,) = [each for each in fake.findings("hooks.d") if each.name == "podman"]
+    assert (found.verdict, found.mend, found.exit_code) == ("error", "repair the file", 78)
+    assert found.evidence.endswith("; podman starts no container")
+
+
+def test_crio(fake: FakeHost) -> None:
+    assert crio_hooks_dirs(fake.host) == ([HOOKS_DIR], [])
+    fake.write("/etc/crio/crio.conf", '[crio.runtime]\nhooks_dir = ["/one"]\n')
+    assert crio_hooks_dirs(fake.host)[0] == ["/one"]
+    fake.write("/etc/crio/crio.conf.d/10.conf", f'[crio.runtime]\nhooks_dir = ["{ETC}/"]\n')
+    fake.program("/usr/bin/crio", "crio version 1.33.0")
+    (found,) = [each for each in fake.findings("hooks.d") if each.name == "crio"]
+    assert found.verdict == "error"
+    assert found.evidence.startswith("hooks_dir of /etc/crio/crio.conf.d/10.conf: ")
+    assert found.mend == (
+        f'hooks_dir = ["{ETC}", "{HOOKS_DIR}"] below [crio.runtime] in'
+        " /etc/crio/crio.conf.d/ocihook.conf"
+    )
+
+
+def test_podman_ignores_our_files_in_etc(fake: FakeHost) -> None:
+    """Its documentation says otherwise (podman #7134)."""
+    text = fake.path("/usr/libexec/oci/hooks.d/ocihook-hook").read_bytes()
+    hooks.uninstall(fake.root)
+    hooks.install(fake.root, Path(ETC), text=text)
+    ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, name) == ("error", "podman")
+    assert evidence == (
+        f"hooks_dir by default: {HOOKS_DIR}; our files are in {ETC}, which podman does not read"
+    )
+    assert mend == (
+        f'hooks_dir = ["{HOOKS_DIR}", "{ETC}"] below [engine] in'
+        " /etc/containers/containers.conf.d/ocihook.conf"
+    )
+    fake.write("/etc/containers/containers.conf.d/ocihook.conf", conf(HOOKS_DIR, ETC))
+    assert fake.bad("hooks.d") == []
