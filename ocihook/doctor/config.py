@@ -1,53 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The administrator's configuration file: whether it may be trusted, and is TOML."""
+"""The administrator's configuration file: whether it is used, and what is wrong with it."""
 
 import os
-import tomllib
 from collections.abc import Iterator
-from stat import S_IMODE, S_ISREG
 
+from ocihook.config import compiling, source
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
+from ocihook.errors import ConfigError
+from ocihook.hook import configured
+from ocihook.paths import CONFIG_FILE
+from ocihook.policy import Policy
 
 TOPIC = Topic("config")
 
-CONFIG_FILE = "/etc/ocihook/config.toml"
+MEND = "repair it: `ocihook config check` says all that is wrong"
+
+
+def policy(host: Host) -> Policy:
+    """Return the policy that the file says; the defaults where it says none that is used."""
+    try:
+        text = _text(host)
+        return compiling.policy_of(text, CONFIG_FILE) if text is not None else Policy()
+    except (ConfigError, OSError):
+        return Policy()  # said by `check`
 
 
 def check(host: Host) -> Iterator[Finding]:
     """Look at the configuration file, where there is one."""
-    path = host.path(CONFIG_FILE)
     try:
-        status = path.stat()
-        data = path.read_bytes() if S_ISREG(status.st_mode) else b""
-    except FileNotFoundError:
-        yield TOPIC.ok("file", f"{CONFIG_FILE}: not there, so the defaults hold")
-        return
+        text = _text(host)
+        if text is not None:
+            compiling.policy_of(text, CONFIG_FILE)
     except PermissionError:
         yield TOPIC.skipped("file", f"{CONFIG_FILE}: permission denied", "run this command as root")
-        return
     except OSError as error:
-        yield _broken(reason(error), "put a file there, or nothing")
-        return
-    if not S_ISREG(status.st_mode):
-        yield _broken("not a regular file", "put a file there, or nothing")
-        return
-    mode = S_IMODE(status.st_mode)
-    if status.st_uid != host.administrator or mode & 0o022:
-        yield TOPIC.error(
-            "access",
-            f"{CONFIG_FILE}: mode {mode:04o}, owner {status.st_uid}: others may write it",
-            f"chown {host.administrator} {CONFIG_FILE} && chmod go-w {CONFIG_FILE}",
-            os.EX_CONFIG,
+        yield _broken(f"{CONFIG_FILE}: {reason(error)}", "put a file there, or nothing")
+    except _Distrusted as error:
+        yield _broken(
+            f"{error.args[0]}; it is not used",
+            f"chown root {CONFIG_FILE}; chmod 0644 {CONFIG_FILE}",
         )
+    except ConfigError as error:
+        yield _broken(f"{error.args[0]}; what it said before holds, or the defaults", MEND)
+    else:
+        said = "not there, so the defaults hold" if text is None else "right"
+        yield TOPIC.ok("file", f"{CONFIG_FILE}: {said}")
+
+
+class _Distrusted(ConfigError):
+    """Raised where somebody else than root may have written the file, or it is none."""
+
+
+def _text(host: Host) -> str | None:
+    """Return the text of the file that the hook would use; None where there is none."""
     try:
-        tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        text = str(error)
-        yield _broken(text[:1].lower() + text[1:], "repair the file")
-        return
-    yield TOPIC.ok("file", f"{CONFIG_FILE}: well-formed")
+        # Non-blocking, so that a FIFO in its place does not hang this command.
+        file = os.open(host.path(CONFIG_FILE), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        doubt = configured.distrust(os.fstat(file))
+        if doubt:
+            raise _Distrusted(f"{CONFIG_FILE}: {doubt}")
+        return source.read(file, CONFIG_FILE)
+    finally:
+        os.close(file)
 
 
-def _broken(what: str, mend: str) -> Finding:
-    return TOPIC.error("file", f"{CONFIG_FILE}: {what}", mend, os.EX_CONFIG)
+def _broken(evidence: str, mend: str) -> Finding:
+    return TOPIC.error("file", evidence, mend, os.EX_CONFIG)

@@ -39,7 +39,10 @@ def examine(host: Host, topics: Collection[str] = TOPICS) -> list[Finding]:
     files = list(hooks_d.read(host, hook_dirs.directories(engines)))
     of_files: dict[str, Callable[[], Iterable[Finding]]] = {
         "runtimes": lambda: runtimes.check(installed),
-        "hooks.d": lambda: [*hook_dirs.check(host, engines), *hooks_d.check(host, files, engines)],
+        "hooks.d": lambda: [
+            *hook_dirs.check(host, engines),
+            *hooks_d.check(host, files, engines, config.policy(host)),
+        ],
         "program": lambda: program.check(host, files),
     }
     return [

@@ -13,9 +13,9 @@ from ocihook.doctor import hooks_format
 from ocihook.doctor.finding import Finding
 from ocihook.doctor.hook_dirs import TOPIC, Engine
 from ocihook.doctor.host import Host, reason
-from ocihook.hook.process import DEADLINE_S
 from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
-from ocihook.paths import HOOKS_DIR
+from ocihook.paths import CONFIG_FILE, HOOKS_DIR
+from ocihook.policy import Policy
 
 AGAIN = "ocihook install"
 
@@ -76,7 +76,9 @@ def _read(host: Host, path: Path) -> Iterator[HookFile]:
     yield HookFile(shown, content, document, fault, program)
 
 
-def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[Finding]:
+def check(
+    host: Host, files: list[HookFile], engines: list[Engine], policy: Policy
+) -> Iterator[Finding]:
     """Look at every file, then at what ours say, by what the engines that are there read."""
     read = {directory.rstrip("/") for engine in engines for directory in engine.dirs or ()}
     for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
@@ -98,7 +100,7 @@ def check(host: Host, files: list[HookFile], engines: list[Engine]) -> Iterator[
             yield TOPIC.note(
                 "files", f"{copies[-1].path} goes before {copies[0].path}", "keep one of them"
             )
-    judged = [(each, _ours(each)) for each in ours.values()]
+    judged = [(each, _ours(each, policy)) for each in ours.values()]
     yield from (finding for _, finding in judged if finding)
     sound = [each for each, finding in judged if finding is None]
     if sound:
@@ -160,26 +162,28 @@ def _repair(file: HookFile) -> str:
     return f"repair it, or: mv {file.path} {file.path}.off"
 
 
-def _ours(file: HookFile) -> Finding | None:
+def _ours(file: HookFile, policy: Policy) -> Finding | None:
     """Return what is to be said of a file of ours; None where it is as placed."""
     stage = file.name.removeprefix("ocihook-").removesuffix(".json")
     if stage not in STAGES:
         return TOPIC.note("file", f"{file.path}: one of ours by another name; it runs, too")
-    expected = json.loads(hook_file(stage, Path(file.program)))
+    expected = json.loads(hook_file(stage, Path(file.program), policy))
     if _fixed(file.document) != _fixed(expected):
         return TOPIC.warning(
             stage, f"{file.path}: edited, or placed by another version", f"{AGAIN} --force"
         )
     timeout_s = file.document["hook"].get("timeout")
-    if isinstance(timeout_s, int) and timeout_s <= DEADLINE_S:
+    if isinstance(timeout_s, int) and timeout_s <= policy.deadline_s:
         return TOPIC.warning(
             stage,
             f"{file.path}: timeout {timeout_s} s is not above the hook's own deadline of"
-            f" {DEADLINE_S:.0f} s, and a runtime's time-out fails the container without a word",
+            f" {policy.deadline_s} s, and a runtime's time-out fails the container without a word",
             AGAIN,
         )
     if file.document.get("when") != expected["when"]:
-        return TOPIC.note(stage, f"{file.path}: selects containers in its own way")
+        return TOPIC.warning(
+            stage, f"{file.path}: selects other containers than [enrol] of {CONFIG_FILE}", AGAIN
+        )
     return None
 
 

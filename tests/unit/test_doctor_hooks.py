@@ -12,7 +12,7 @@ import pytest
 from fake_host import FakeHost
 
 from ocihook.install import hooks
-from ocihook.paths import HOOKS_DIR
+from ocihook.paths import CONFIG_FILE, HOOKS_DIR
 
 ETC = "/etc/containers/oci/hooks.d"
 OURS = f"{HOOKS_DIR}/ocihook-createRuntime.json"
@@ -156,11 +156,19 @@ def test_somebody_else_uses_our_name(fake: FakeHost) -> None:
     assert evidence == f"{OURS}: edited, or placed by another version"
 
 
-def test_when_is_the_administrators(fake: FakeHost) -> None:
+def test_files_that_select_other_containers_than_the_configuration(fake: FakeHost) -> None:
     document = json.loads(fake.path(OURS).read_bytes())
     fake.write(OURS, json.dumps({**document, "when": {"always": True}}))
-    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
-    assert (verdict, evidence) == ("note", f"{OURS}: selects containers in its own way")
+    ((verdict, _, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, mend) == ("warning", "ocihook install")
+    assert evidence == f"{OURS}: selects other containers than [enrol] of {CONFIG_FILE}"
+    fake.write(CONFIG_FILE, '[enrol]\nwho = "all"\n').chmod(0o644)
+    assert [each[1] for each in fake.bad("hooks.d")] == ["poststart", "poststop"]
+
+
+def test_deadline_of_the_configuration(fake: FakeHost) -> None:
+    fake.write(CONFIG_FILE, "[hook]\ndeadline_s = 30\n").chmod(0o644)
+    assert {each[1] for each in fake.bad("hooks.d")} == {"createRuntime", "poststart", "poststop"}
 
 
 def test_two_copies_of_ours(fake: FakeHost) -> None:

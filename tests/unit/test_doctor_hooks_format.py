@@ -14,6 +14,7 @@ from ocihook.doctor import hooks_d, program
 from ocihook.doctor.hooks_format import judge, parse
 from ocihook.doctor.host import Host
 from ocihook.paths import HOOKS_DIR
+from ocihook.policy import Policy
 
 SOUND: dict[str, Any] = {
     "version": "1.0.0",
@@ -130,6 +131,10 @@ def test_any_file_in_place_of_ours_gets_a_verdict(document: dict[str, Any]) -> N
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(document))
         files = list(hooks_d.read(host, [HOOKS_DIR]))
-        named = [each for each in hooks_d.check(host, files, []) if str(path.name) in each.evidence]
+        named = [
+            each
+            for each in hooks_d.check(host, files, [], Policy())
+            if str(path.name) in each.evidence
+        ]
         programs = list(program.check(host, files))
     assert named or programs
