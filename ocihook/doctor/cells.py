@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ocihook import mark
-from ocihook.abi import SchedulerRecord
+from ocihook.abi import OCIHOOK_MAX_CELLS, SchedulerRecord
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
 from ocihook.errors import InputError, OcihookError
@@ -18,6 +18,9 @@ from ocihook.sched import probe, reconcile
 TOPIC = Topic("cells")
 
 AGAIN = "ocihook scheduler stop && ocihook scheduler start"
+
+MAX_CONTAINERS = OCIHOOK_MAX_CELLS - 1
+"""The host's cell is always taken."""
 
 NEARLY_FULL_PERCENT = 90
 
@@ -82,8 +85,8 @@ def _marked(host: Host) -> Marked:
 
 
 def _room(record: SchedulerRecord) -> Finding:
-    said = f"taken: {record.nr_live} of {record.nr_slots - 1}"
-    if record.nr_live * 100 >= (record.nr_slots - 1) * NEARLY_FULL_PERCENT:
+    said = f"taken: {record.nr_live} of {MAX_CONTAINERS}"
+    if record.nr_live * 100 >= MAX_CONTAINERS * NEARLY_FULL_PERCENT:
         return TOPIC.warning(
             "table",
             f"{said}; when none is left, containers start without",

@@ -28,7 +28,7 @@ class FakeHost:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.record: SchedulerRecord | Exception = SchedulerRecord(
-            attached_ns=1, host_share=20, nr_live=1, nr_slots=4096
+            attached_ns=1, host_share=20, nr_live=1, nr_slots=2
         )
         self.rows: list[dict[str, Any]] | Exception = []
         self.btf: str | Exception | None = None

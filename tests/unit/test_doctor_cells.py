@@ -94,7 +94,7 @@ def test_broken_mark(fake: FakeHost) -> None:
 
 
 def test_table_is_nearly_full(fake: FakeHost) -> None:
-    fake.record = SchedulerRecord(nr_live=3686, nr_slots=4096)
+    fake.record = SchedulerRecord(nr_live=3686, nr_slots=3700)
     ((verdict, name, evidence, mend),) = fake.bad("cells")
     assert (verdict, name) == ("warning", "table")
     assert evidence.startswith("taken: 3686 of 4095; ")
