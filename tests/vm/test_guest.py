@@ -37,6 +37,12 @@ REFUSED = [
 ]
 """Builds with malformed BTF: trixie-backports' own, not forky's of the same versions."""
 
+SYSTEMD = [
+    pytest.param("trixie", "6.18"),
+    pytest.param("forky", "7.3", marks=_ALL),
+]
+"""Where systemd is the guest's init, and the runtimes' cgroups are units of it."""
+
 EXPECTED_SKIPS: dict[str, str] = {}
 """Guest tests that may skip, with the reason. A skip that is not here is a failure."""
 
@@ -104,6 +110,18 @@ def test_machine_of_two_caches(
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
+@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.parametrize(("suite", "kernel"), SYSTEMD)
+def test_systemd_makes_the_cgroups(
+    suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with capfd.disabled():
+        tests = "tests/guest/systemd.py"
+        status = _session(tests, suite, kernel, wheel, tmp_path, init="systemd")
+    problems = session_problems(tmp_path / "junit.xml")
+    assert (status, problems) == (0, []), "\n".join(problems)
+
+
 def _session(
     tests: str,
     suite: str,
@@ -113,6 +131,7 @@ def _session(
     *,
     cpus: int = 2,
     sockets: int = 1,
+    init: str = "plain",
 ) -> int:
     """Run the tests in a guest of their own and return pytest's exit status."""
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
@@ -129,6 +148,7 @@ def _session(
         with_dir=CLONE,
         out_dir=out_dir,
         wheel=wheel,
+        init=init,
     )
     print(flush=True)
     return run(request, sys.stdout.buffer)
