@@ -37,6 +37,9 @@ REFUSED = [
 ]
 """Builds with malformed BTF: trixie-backports' own, not forky's of the same versions."""
 
+LONG = {("forky", "7.3"): ("tests/guest/many_starts.py",)}
+"""What takes minutes, and one session is enough for."""
+
 SYSTEMD = [
     pytest.param("trixie", "6.18"),
     pytest.param("forky", "7.3", marks=_ALL),
@@ -83,7 +86,8 @@ def test_guest_session(
     if request.config.getoption("--all-kernels"):
         monkeypatch.setenv("OCIHOOK_TEST_WATCH_S", str(_LONG_WATCH_S))
     with capfd.disabled():
-        status = _session("tests/guest", suite, kernel, wheel, tmp_path)
+        tests = ("tests/guest", *LONG.get((suite, kernel), ()))
+        status = _session(tests, suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
@@ -94,7 +98,7 @@ def test_malformed_kernel_is_refused(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        status = _session("tests/guest/refused.py", suite, kernel, wheel, tmp_path)
+        status = _session(("tests/guest/refused.py",), suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
@@ -104,7 +108,7 @@ def test_machine_of_two_caches(
     wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        tests = "tests/guest/two_caches.py"
+        tests = ("tests/guest/two_caches.py",)
         status = _session(tests, "trixie", "6.18", wheel, tmp_path, cpus=4, sockets=2)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
@@ -116,14 +120,14 @@ def test_systemd_makes_the_cgroups(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        tests = "tests/guest/systemd.py"
+        tests = ("tests/guest/systemd.py",)
         status = _session(tests, suite, kernel, wheel, tmp_path, init="systemd")
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
 def _session(
-    tests: str,
+    tests: tuple[str, ...],
     suite: str,
     kernel: str,
     wheel: Path,
@@ -137,7 +141,7 @@ def _session(
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
     faulthandler.cancel_dump_traceback_later()
     # -P: the ocihook under test is the installed one, not the sources in /with.
-    pytest_command = ("python3", "-P", "-m", "pytest", tests, "-p", "no:cacheprovider")
+    pytest_command = ("python3", "-P", "-m", "pytest", *tests, "-p", "no:cacheprovider")
     request = Request(
         command=(*pytest_command, "--junitxml=/out/junit.xml"),
         suite=suite,
