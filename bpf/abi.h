@@ -192,7 +192,8 @@ struct cell_request {
 
 /*
  * In and out of cell_unregister. With a cgid, the cell of that cgroup; without,
- * the cell of that container and bundle, for a poststop that finds no cgroup.
+ * the cell of that container and bundle, for a poststop that finds no cgroup,
+ * unless there are tasks in it.
  */
 struct cell_release {
 	__u64 cgid;

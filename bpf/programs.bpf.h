@@ -99,6 +99,32 @@ static __noinline bool release_matches(const struct cell *c,
 	return true;
 }
 
+/*
+ * Whether a task is in the cgroup or below it, as cgroup.events' `populated`
+ * has it (kernel/cgroup/cgroup-internal.h, cgroup_is_populated).
+ */
+static __noinline int has_tasks(u64 cgid)
+{
+	struct cgroup *cgrp = bpf_cgroup_from_id(cgid);
+	int populated;
+
+	if (!cgrp)
+		return false;
+	if (bpf_core_field_exists(cgrp->self.nr_populated_csets))
+		populated = READ_ONCE(cgrp->self.nr_populated_csets);
+	else
+		populated = READ_ONCE(cgrp->nr_populated_csets);
+	populated += READ_ONCE(cgrp->nr_populated_domain_children) +
+		     READ_ONCE(cgrp->nr_populated_threaded_children);
+	bpf_cgroup_release(cgrp);
+	return populated > 0;
+}
+
+/*
+ * A container that has ended has no tasks. So where only its name is known, a
+ * cell with tasks is that of a later container, of the same id and bundle: the
+ * engine restarted it before the poststop of the first one came.
+ */
 SEC("syscall")
 int cell_unregister(struct cell_release *release)
 {
@@ -112,7 +138,8 @@ int cell_unregister(struct cell_release *release)
 		if (!c || READ_ONCE(c->state) != CELL_LIVE)
 			continue;
 		generation = READ_ONCE(c->generation);
-		if (release_matches(c, release))
+		if (release_matches(c, release) &&
+		    (release->cgid || !has_tasks(READ_ONCE(c->cgid))))
 			released += release_slot(slot, generation);
 	}
 	release->released = released;

@@ -75,6 +75,7 @@ struct bpf_iter_num {
 } __attribute__((aligned(8)));
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 /* The task's scheduling flags and policies that never changed their value. */
 enum {
@@ -120,9 +121,18 @@ struct kernfs_node {
 	u64 id;
 };
 
+/* On 7.3; 6.18 has the number in the cgroup. Which it is, is asked for. */
+struct cgroup_subsys_state {
+	int nr_populated_csets;
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 	int level;
+	int nr_populated_csets;
+	int nr_populated_domain_children;
+	int nr_populated_threaded_children;
 };
 
 struct css_set {

@@ -78,12 +78,14 @@ def config(
     exec_cpus: dict[str, str] | None = None,
     stages: tuple[str, ...] = STAGES,
     program: str = HOOK_PROGRAM,
+    hooks: dict[str, list[dict[str, Any]]] | None = None,
     engine: Path | None = None,
 ) -> dict[str, Any]:
     """Return a config.json (runtime-spec 1.0) for ``command`` on the guest's own /usr.
 
-    ``engine`` is a directory to be shared with a container that runs containers itself: it gets
-    every capability, and sysfs, its part of cgroup2, and bpffs to write to.
+    ``hooks`` replaces what ``stages`` and ``program`` ask for. ``engine`` is a directory to be
+    shared with a container that runs containers itself: it gets every capability, and sysfs, its
+    part of cgroup2, and bpffs to write to.
     """
     binds = [
         {
@@ -110,7 +112,7 @@ def config(
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
             *binds,
         ],
-        "hooks": hook_entries(stages, program),
+        "hooks": hook_entries(stages, program) if hooks is None else hooks,
         "annotations": annotations or {},
         "linux": {
             "cgroupsPath": f"/{PARENT}/{container}",
@@ -163,7 +165,36 @@ class Container:
         for name in ("bin", "sbin", "lib", "lib64"):
             if Path("/", name).is_symlink():
                 (rootfs / name).symlink_to(os.readlink(f"/{name}"))
-        (bundle / "config.json").write_text(json.dumps(document))
+        self.options: tuple[str, ...] = ()
+        self.write(document)
+
+    def document(self) -> dict[str, Any]:
+        """Return what config.json says."""
+        found: dict[str, Any] = json.loads((self.bundle / "config.json").read_text())
+        return found
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Replace config.json."""
+        (self.bundle / "config.json").write_text(json.dumps(document))
+
+    def set_hooks(self, stages: tuple[str, ...]) -> None:
+        """Have our hook called at other stages from the next ``create`` on."""
+        self.write(self.document() | {"hooks": hook_entries(stages)})
+
+    def log_hooks(self) -> Container:
+        """Have crun keep what its hooks say (runc shows that of failing ones alone)."""
+        document = self.document()
+        document["annotations"]["run.oci.hooks.stderr"] = os.fspath(self.bundle / "hooks")
+        self.write(document)
+        return self
+
+    def use_systemd(self, cgroups_path: str, cgroup: str) -> None:
+        """Have systemd make the cgroup: ``slice:prefix:name``, and where that is to be found."""
+        document = self.document()
+        document["linux"]["cgroupsPath"] = cgroups_path
+        self.write(document)
+        self.options = ("--systemd-cgroup",)
+        self.cgroup = Path(CGROUPFS, cgroup)
 
     def call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a verb of the runtime; its output and the container's go to files of the bundle."""
@@ -172,7 +203,7 @@ class Container:
             open(self.bundle / "stderr", "a+b") as stderr,
         ):
             done = subprocess.run(
-                [self.runtime, *arguments],
+                [self.runtime, *self.options, *arguments],
                 cwd=self.bundle,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

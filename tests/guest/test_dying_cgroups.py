@@ -13,8 +13,9 @@ from bundle import PARENT, TIMEOUT_S, burn
 from conftest import Make
 from load import demand_progress, run_all
 
-from ocihook import cell, release
+from ocihook import cell
 from ocihook._bpf.pinned import register, sweep, unregister
+from ocihook.abi import CellRelease
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cells import list_cells
 
@@ -85,7 +86,7 @@ def test_cgroups_die_with_their_tasks(make: Make, parent: Path) -> None:
             if number % 4 == 0:
                 (cgroup / "cgroup.kill").write_text("1")
             elif number % 4 == 1:
-                assert unregister(release.release(cgroup.name, batch)) == 1
+                assert unregister(CellRelease(cgid=cgroup.stat().st_ino)) == 1
             os.waitpid(pid, 0)
             remove(cgroup)
     # A slot drains while tasks of its cgroup exit, which 7.3 lets outlive the cgroup for a moment.

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +13,11 @@ from pathlib import Path
 import pytest
 from bundle import TIMEOUT_S, Container, ask_cell, burn
 from conftest import Make, cells_of
+from hook_calls import SILENT, call_hook
 
-from ocihook._bpf.pinned import cell_of, sweep
-from ocihook.paths import CELL_MARK, HOOK_PROGRAM
+from ocihook._bpf.pinned import cell_of, sweep, unregister
+from ocihook.abi import CellRelease
+from ocihook.paths import CELL_MARK
 from ocihook.sched.cells import list_cells
 
 pytestmark = pytest.mark.usefixtures("scheduler")
@@ -114,30 +115,28 @@ def test_lone_busy_task_is_charged_to_the_cell_it_moved_to(make: Make) -> None:
 
 
 def test_poststop_frees_the_cell(runtime: str, make: Make) -> None:
-    """The cgroup is kept alive by hand, so that it is poststop that frees, and not rmdir."""
+    """The cgroup is kept by hand, so that it is poststop that frees, and not rmdir."""
     container = make(runtime).run()
     nested = container.cgroup / "kept"
-    assert len(cells_of(container.id)) == 1
-    state = container.state()
     nested.mkdir()
-    document = {"ociVersion": "1.0", "id": container.id, "status": "stopped"}
-    document["bundle"] = state["bundle"]
-    done = subprocess.run(
-        [HOOK_PROGRAM, "poststop"],
-        input=json.dumps(document).encode(),
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    container.kill_tasks()
+    assert len(cells_of(container.id)) == 1
+    assert call_hook("poststop", container, "stopped") == SILENT
     assert cells_of(container.id) == []
     assert container.cgroup.exists()
-    # Its tasks burn on, as the host's; then the slot has drained and can be freed.
+    nested.rmdir()
+
+
+def test_tasks_of_a_released_cell_are_the_hosts(runtime: str, make: Make) -> None:
+    container = make(runtime).run()
+    assert unregister(CellRelease(cgid=container.cgroup.stat().st_ino)) == 1
+    assert cells_of(container.id) == []
     (pid, *_) = (container.cgroup / "cgroup.procs").read_text().split()
     time.sleep(1)
     assert cell_of(int(pid)).cell == 0
+    # Nothing waits in its queue any more: the slot has drained and can be freed.
     sweep()
     assert container.id not in {cell["container"] for cell in list_cells()}
-    nested.rmdir()
 
 
 def test_delete_frees_the_cell(runtime: str, make: Make) -> None:

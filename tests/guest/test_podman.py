@@ -1,65 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman with the installed hooks.d files: an annotation is all that a user adds."""
+"""podman with hooks.d files, installed or named: an annotation is all that a user adds."""
 
 from __future__ import annotations
 
-import subprocess
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundle import TIMEOUT_S
 from conftest import cells_of
+from hook_calls import Recorder
+from podman import busybox_root, podman, remove_all, run
+
+from ocihook.install.hooks import STAGES, file_name, hook_file
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-# No systemd in the guest, no network, and no overlay module in every kernel.
-PODMAN = ("podman", "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none")
-
-
-def podman(*arguments: str, runtime: str = "crun") -> str:
-    done = subprocess.run(
-        [*PODMAN, f"--runtime={runtime}", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+IN_CONTAINER = ("createContainer", "startContainer")
+"""Stages that we do not hook, whose programs run in the container's mount namespace."""
 
 
 @pytest.fixture
 def rootfs(tmp_path: Path) -> Iterator[Path]:
-    """Make a root file system of one static program; podman adds the rest."""
-    root = tmp_path / "root"
-    (root / "bin").mkdir(parents=True)
-    busybox = root / "bin" / "busybox"
-    busybox.write_bytes(Path("/bin/busybox").read_bytes())
-    busybox.chmod(0o755)
-    yield root
-    podman("rm", "--all", "--force", "--time=0")
-
-
-def run(rootfs: Path, runtime: str, *annotations: str) -> str:
-    options = [f"--annotation={annotation}" for annotation in annotations]
-    return podman(
-        "run",
-        "--detach",
-        "--network=none",
-        "--log-driver=none",
-        *options,
-        "--rootfs",
-        str(rootfs),
-        "/bin/busybox",
-        "sleep",
-        "1000",
-        runtime=runtime,
-    ).strip()
+    yield busybox_root(tmp_path)
+    remove_all()
 
 
 def test_annotated_container_gets_its_cell(runtime: str, rootfs: Path) -> None:
-    container = run(rootfs, runtime, "org.ocihook/weight=250")
+    container = run(rootfs, "--annotation=org.ocihook/weight=250", runtime=runtime)
     (cell,) = cells_of(container)
     assert (cell["name"], cell["weight"]) == (container[:12], 250)
     assert cell["cgroup"].endswith(f"libpod-{container}")
@@ -68,5 +37,32 @@ def test_annotated_container_gets_its_cell(runtime: str, rootfs: Path) -> None:
 
 
 def test_container_without_an_annotation_is_left_alone(rootfs: Path) -> None:
-    container = run(rootfs, "crun")
+    container = run(rootfs)
     assert cells_of(container) == []
+
+
+def test_a_hook_at_every_stage_of_a_hooks_dir(runtime: str, rootfs: Path, tmp_path: Path) -> None:
+    """``--hooks-dir`` takes the place of the installed directory: no hook runs twice."""
+    recorder = Recorder(tmp_path)
+    directory = tmp_path / "hooks.d"
+    directory.mkdir()
+    for stage in STAGES:
+        (directory / file_name(stage)).write_bytes(hook_file(stage, recorder.program))
+    for stage in IN_CONTAINER:
+        document = json.loads(hook_file("createRuntime"))
+        document["hook"]["args"][1] = stage
+        document["stages"] = [stage]
+        (directory / file_name(stage)).write_text(json.dumps(document))
+    for name in ("lib", "lib64"):
+        (rootfs / name).symlink_to(os.readlink(f"/{name}"))
+
+    options = (f"--hooks-dir={directory}",)
+    enrol = ("--annotation=org.ocihook/weight=250", "--volume=/usr:/usr:ro")
+    container = run(rootfs, *enrol, runtime=runtime, globally=options)
+    assert len(cells_of(container)) == 1
+    podman("rm", "--force", "--time=0", container, runtime=runtime, options=options)
+    assert cells_of(container) == []
+    assert recorder.stages() == list(STAGES)
+    for stage, state in recorder.calls():
+        assert state["id"] == container, stage
+        assert state["annotations"]["org.ocihook/weight"] == "250", stage

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from . import apt, image
 from .errors import RigError, Usage
-from .run import Request, run
+from .run import INITS, Request, run
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
         default="trixie",
         choices=image.SUITES,
         help="the guest's Debian (default: %(default)s)",
+    )
+    vm.add_argument(
+        "--init",
+        default="plain",
+        choices=INITS,
+        help="what the guest's first program is (default: the rig's own scripts)",
     )
     vm.add_argument("--cpus", type=int, default=2, metavar="N", help="(default: %(default)s)")
     vm.add_argument(
@@ -97,6 +103,7 @@ def _vm(arguments: argparse.Namespace) -> int:
         with_dir=arguments.with_dir or Path(__file__).parents[2],
         out_dir=arguments.out,
         wheel=arguments.wheel,
+        init=arguments.init,
         terminal=(size.columns, size.lines) if size else None,
     )
     return run(request, sys.stdout.buffer)

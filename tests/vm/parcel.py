@@ -29,7 +29,9 @@ _DEVICE_LINKS = {
 }
 # Built, so git ignores them; guests have no compiler.
 _BUILT_FOR_GUESTS = ("build/fault/ocihook.bpf.o",)
-_INIT = Path(__file__).parent / "guest" / "init.sh"
+_GUEST = Path(__file__).parent / "guest"
+_SCRIPTS = ("init.sh", "session.sh")
+_SYSTEMD = _GUEST / "systemd"
 
 
 def pack(
@@ -40,6 +42,7 @@ def pack(
     environment: Mapping[str, str],
     with_dir: Path | None,
     wheel: Path | None,
+    systemd: bool = False,
 ) -> None:
     """Write the tar file that makes one run out of the image.
 
@@ -48,11 +51,17 @@ def pack(
     :param environment: variables for the guest
     :param with_dir: directory to be seen at /with
     :param wheel: the built project, to be installed
+    :param systemd: whether systemd is to be the guest's init
     """
     script = command[0] if len(command) == 1 else shlex.join(command)
     variables = "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items())
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
-        _add(tar, "rig/init.sh", _INIT.read_bytes())
+        for name in _SCRIPTS:
+            _add(tar, f"rig/{name}", (_GUEST / name).read_bytes())
+        # Packed for systemd alone: /run/systemd/system is how programs know that it runs.
+        for path in sorted(_SYSTEMD.rglob("*")) if systemd else ():
+            if path.is_file():
+                _add(tar, str(path.relative_to(_SYSTEMD)), path.read_bytes())
         _add(tar, "rig/command", script.encode() + b"\n")
         _add(tar, "rig/env", variables.encode() + f"RIG_SITE={site}\n".encode())
         for name, to in _DEVICE_LINKS.items():

@@ -20,6 +20,9 @@ _CONSOLE_LINES = 40
 _QEMU_FAULT = "Oops: int3"
 _PASSED_THROUGH = ("CI", "COLORTERM", "NO_COLOR", "TERM")
 
+INITS = ("plain", "systemd")
+"""What runs the command: the rig's own scripts as PID 1, or systemd with a unit for it."""
+
 
 class Request(NamedTuple):
     """What to run, and in which guest. ``command``: some words, or a single text for the shell."""
@@ -34,6 +37,7 @@ class Request(NamedTuple):
     with_dir: Path | None = None
     out_dir: Path | None = None
     wheel: Path | None = None
+    init: str = "plain"  # one of INITS
     terminal: tuple[int, int] | None = None  # columns, lines of the person's terminal
 
 
@@ -47,6 +51,9 @@ def run(request: Request, output: BinaryIO) -> int:
     """
     if request.suite not in image.SUITES:
         message = f"suite {request.suite}: unknown; say {' or '.join(image.SUITES)}"
+        raise Usage(message)
+    if request.init not in INITS:
+        message = f"init {request.init}: unknown; say {' or '.join(INITS)}"
         raise Usage(message)
     kernel = kernels.find(request.kernel)
     disk = image.find(request.suite)
@@ -89,6 +96,7 @@ def start(machine: Machine, request: Request, site: str, output: BinaryIO) -> in
             environment=_environment(request),
             with_dir=request.with_dir,
             wheel=request.wheel,
+            systemd=request.init == "systemd",
         )
         parcel.empty(directory / "out.tar")
         try:
@@ -119,7 +127,8 @@ def _environment(request: Request) -> dict[str, str]:
     columns, lines = request.terminal or ("", "")
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     fixed = {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-    return passed | fixed | {"RIG_COLUMNS": str(columns), "RIG_LINES": str(lines)}
+    rig = {"RIG_COLUMNS": str(columns), "RIG_LINES": str(lines), "RIG_INIT": request.init}
+    return passed | fixed | rig
 
 
 __all__ = ["GuestTimeout", "LostGuest", "Request", "RigError", "run"]

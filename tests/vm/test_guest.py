@@ -37,6 +37,15 @@ REFUSED = [
 ]
 """Builds with malformed BTF: trixie-backports' own, not forky's of the same versions."""
 
+LONG = {("forky", "7.3"): ("tests/guest/many_starts.py",)}
+"""What takes minutes, and one session is enough for."""
+
+SYSTEMD = [
+    pytest.param("trixie", "6.18"),
+    pytest.param("forky", "7.3", marks=_ALL),
+]
+"""Where systemd is the guest's init, and the runtimes' cgroups are units of it."""
+
 EXPECTED_SKIPS: dict[str, str] = {}
 """Guest tests that may skip, with the reason. A skip that is not here is a failure."""
 
@@ -77,7 +86,8 @@ def test_guest_session(
     if request.config.getoption("--all-kernels"):
         monkeypatch.setenv("OCIHOOK_TEST_WATCH_S", str(_LONG_WATCH_S))
     with capfd.disabled():
-        status = _session("tests/guest", suite, kernel, wheel, tmp_path)
+        tests = ("tests/guest", *LONG.get((suite, kernel), ()))
+        status = _session(tests, suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
@@ -88,7 +98,7 @@ def test_malformed_kernel_is_refused(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        status = _session("tests/guest/refused.py", suite, kernel, wheel, tmp_path)
+        status = _session(("tests/guest/refused.py",), suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
@@ -98,14 +108,26 @@ def test_machine_of_two_caches(
     wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        tests = "tests/guest/two_caches.py"
+        tests = ("tests/guest/two_caches.py",)
         status = _session(tests, "trixie", "6.18", wheel, tmp_path, cpus=4, sockets=2)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
+@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.parametrize(("suite", "kernel"), SYSTEMD)
+def test_systemd_makes_the_cgroups(
+    suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with capfd.disabled():
+        tests = ("tests/guest/systemd.py",)
+        status = _session(tests, suite, kernel, wheel, tmp_path, init="systemd")
+    problems = session_problems(tmp_path / "junit.xml")
+    assert (status, problems) == (0, []), "\n".join(problems)
+
+
 def _session(
-    tests: str,
+    tests: tuple[str, ...],
     suite: str,
     kernel: str,
     wheel: Path,
@@ -113,12 +135,13 @@ def _session(
     *,
     cpus: int = 2,
     sockets: int = 1,
+    init: str = "plain",
 ) -> int:
     """Run the tests in a guest of their own and return pytest's exit status."""
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
     faulthandler.cancel_dump_traceback_later()
     # -P: the ocihook under test is the installed one, not the sources in /with.
-    pytest_command = ("python3", "-P", "-m", "pytest", tests, "-p", "no:cacheprovider")
+    pytest_command = ("python3", "-P", "-m", "pytest", *tests, "-p", "no:cacheprovider")
     request = Request(
         command=(*pytest_command, "--junitxml=/out/junit.xml"),
         suite=suite,
@@ -129,6 +152,7 @@ def _session(
         with_dir=CLONE,
         out_dir=out_dir,
         wheel=wheel,
+        init=init,
     )
     print(flush=True)
     return run(request, sys.stdout.buffer)

@@ -58,6 +58,24 @@ def test_status_124_of_a_command_is_no_hang() -> None:
     assert run(Request(command=("exit 124",)), io.BytesIO()) == 124
 
 
+def test_systemd_as_init_hands_back_the_same() -> None:
+    """Status, output and environment are the command's, as with the rig's own init."""
+    command = """
+    cat /proc/1/comm; systemctl is-active rig.service
+    systemd-cat -t from-the-test echo kept; journalctl --sync; journalctl -o cat -t from-the-test
+    test "$PWD:$(id -u)" = /with:0 && exit 7
+    """
+    done = vm("--init", "systemd", "--", command)
+    assert (done.returncode, done.stdout) == (7, "systemd\nactivating\nkept\n"), done.stderr
+
+
+def test_systemd_that_does_not_get_to_the_command_is_lost() -> None:
+    command = "kill -9 $(systemctl show -P MainPID rig.service); sleep 1000"
+    request = Request(command=(command,), init="systemd", timeout_s=300)
+    with pytest.raises(LostGuest, match="without a result"):
+        run(request, io.BytesIO())
+
+
 def test_with_and_out_round_trip(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "with" / "sub dir").mkdir(parents=True)

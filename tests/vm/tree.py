@@ -17,6 +17,7 @@ _PACKAGES = (
     "conmon",
     "containerd",
     "crun",
+    "dbus",  # crun asks systemd for a scope through it, and nowhere else
     "iproute2",
     "kmod",
     "libelf1",
@@ -25,6 +26,7 @@ _PACKAGES = (
     "procps",
     "python3",
     "runc",
+    "systemd",  # for guests whose init it is (--init systemd); others do not notice it
     "util-linux",
     "zlib1g",
 )

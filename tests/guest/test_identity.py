@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which cgroup becomes the cell, for containers that lack a namespace or have one too many."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from bundle import Container, burn
+from conftest import Make, cells_of
+from hook_calls import complaint
+
+from ocihook._bpf.pinned import cell_of
+
+pytestmark = pytest.mark.usefixtures("scheduler")
+
+SLEEP = ("/bin/sleep", "1000")
+
+
+def without_namespace(container: Container, kind: str) -> Container:
+    document = container.document()
+    namespaces = document["linux"]["namespaces"]
+    document["linux"]["namespaces"] = [each for each in namespaces if each["type"] != kind]
+    container.write(document)
+    return container
+
+
+def assert_is_the_cell(container: Container) -> None:
+    (cell,) = cells_of(container.id)
+    assert cell["cgid"] == container.cgroup.stat().st_ino
+    assert cell["cgroup"] == f"/{container.cgroup.relative_to('/sys/fs/cgroup')}"
+
+
+@pytest.mark.parametrize("kind", ["cgroup", "pid"])
+def test_namespace_of_the_host(kind: str, runtime: str, make: Make) -> None:
+    """cgroupns=host: the cgroup of its first process. pid=host: nothing is different."""
+    container = without_namespace(make(runtime, command=burn(1)), kind).run()
+    assert_is_the_cell(container)
+    assert cell_of(container.state()["pid"]).cell == cells_of(container.id)[0]["cell"]
+
+
+def test_user_namespace(runtime: str, make: Make) -> None:
+    """The runtime is root, and the hook with it; the container's root is another one."""
+    container = make(runtime, command=SLEEP)
+    document = container.document()
+    identity = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    document["linux"] |= {"uidMappings": identity, "gidMappings": identity}
+    document["linux"]["namespaces"].append({"type": "user"})
+    container.write(document)
+    container.run()
+    assert Path(f"/proc/{container.state()['pid']}/uid_map").read_text().split()[2] == "65536"
+    assert_is_the_cell(container)
+
+
+def test_delegated_cgroup_is_inside_of_the_cell(make: Make) -> None:
+    """crun moves the process deeper after it has made the namespace: for systemd in a container."""
+    container = make("crun", command=SLEEP, annotations={"run.oci.delegate-cgroup": "payload"})
+    container.run()
+    assert (container.cgroup / "payload" / "cgroup.procs").read_text().strip()
+    assert_is_the_cell(container)
+
+
+def test_container_without_a_cgroup_of_its_own_is_refused(make: Make) -> None:
+    """podman --cgroups=disabled: the cell would be that of whoever started the container."""
+    container = make("crun", command=SLEEP).log_hooks()
+    container.options = ("--cgroup-manager=disabled",)
+    container.run()
+    pid = container.state()["pid"]
+    own = Path("/proc/self/cgroup").read_text()
+    assert Path(f"/proc/{pid}/cgroup").read_text() == own
+    assert cells_of(container.id) == []
+    assert "let the runtime create a cgroup for it" in complaint(container)
+    subprocess.run(["kill", "-9", str(pid)], check=True)
