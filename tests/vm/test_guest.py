@@ -49,7 +49,7 @@ SYSTEMD = [
 EXPECTED_SKIPS: dict[str, str] = {}
 """Guest tests that may skip, with the reason. A skip that is not here is a failure."""
 
-_GUEST_TIMEOUT_S = 1800
+_GUEST_TIMEOUT_S = 2400
 
 _LONG_WATCH_S = 60
 """How long it is watched beside load from outside of its namespace; without this: 8 s."""
