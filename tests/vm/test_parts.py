@@ -14,7 +14,7 @@ import pytest
 
 from . import cache, kernels, mirror, parcel
 from . import run as rig
-from .errors import LostGuest, RigError, Unavailable
+from .errors import LostGuest, RigError, Unavailable, Usage
 from .test_guest import session_problems
 from .wheel import installed_files
 
@@ -50,6 +50,11 @@ def test_newest_kernel_of_a_version(asked: str, found: str | None) -> None:
 def test_kernel_name_must_be_a_version() -> None:
     with pytest.raises(Unavailable, match="not a version"):
         kernels.find("../../etc")
+
+
+def test_init_must_be_a_known_one() -> None:
+    with pytest.raises(Usage, match="init upstart: unknown; say plain or systemd"):
+        rig.run(rig.Request(command=("true",), init="upstart"), io.BytesIO())
 
 
 def test_mirror_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
