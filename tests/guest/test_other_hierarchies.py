@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,17 @@ from ocihook.paths import CGROUPFS
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-HIERARCHIES = {"none,name=ocihook-test": 30_000, "net_cls": 100, "freezer": 100}
-"""One without controllers, as systemd had, and two controllers that v2 does not use; and how many
-cgroups are made in each. The first one goes on until its ids have passed those of the cells: 5 a
-cgroup, where v2 counts some 60, so it takes as long as cgroups were made before in this guest."""
+NAMED = "none,name=ocihook-test"
+"""A hierarchy without controllers, as systemd had."""
 
-CELLS = 12
+CONTROLLERS = {"net_cls": 100, "freezer": 100}
+"""Controllers that v2 does not use, and how many cgroups are made in the hierarchy of each."""
+
+CELLS = 3
+"""So many cells have ids that cgroups of v1 get, too."""
+
+ATTEMPTS = 500
+"""So many cgroups are made at most until `CELLS` have such ids."""
 
 
 @contextmanager
@@ -39,50 +45,74 @@ def hierarchy(options: str, point: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def cells_without_tasks() -> Iterator[dict[int, str]]:
-    """Register cells of cgroups with nothing in them; return their names by cgid."""
-    parent = Path(CGROUPFS, PARENT)
-    parent.mkdir(exist_ok=True)
-    names: dict[int, str] = {}
-    for number in range(CELLS):
-        name = f"collides-{number}"
-        (parent / name).mkdir()
-        cgid = (parent / name).stat().st_ino
-        register(cell.CellSpec(container=name, bundle_hash=0, name=name).request(cgid))
-        names[cgid] = name
-    yield names
-    for name in names.values():
-        (parent / name).rmdir()
+def cgroups() -> Iterator[Iterator[Path]]:
+    """Make cgroups of v2 with nothing in them, whose ids are not all a multiple of one number apart.
 
-
-def come_and_go(point: Path, cgids: set[int], most: int) -> set[int]:
-    """Make and remove v1 cgroups until their ids have passed the cells'; return common ids.
-
-    The ids of each hierarchy count up from 1, a few for each cgroup. ``most`` are made.
+    An id is that of the directory and goes on by one for each file. So the parents differ in the
+    controllers that they have their children get, and with that in the number of files; and they
+    come in no order, as all of them in turn could add up to such a multiple.
     """
-    common: set[int] = set()
-    for number in range(most):
-        cgroup = point / f"c{number}"
-        cgroup.mkdir()
+    order = random.Random(0)
+    top = Path(CGROUPFS, f"{PARENT}-collides")
+    top.mkdir()
+    controllers = (top / "cgroup.controllers").read_text().split()
+    (top / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
+    parents = [top / name for name in controllers]
+    for parent in parents:
+        parent.mkdir()
+        (parent / "cgroup.subtree_control").write_text(f"+{parent.name}")
+
+    def one_after_the_other() -> Iterator[Path]:
+        for number in range(ATTEMPTS):
+            cgroup = order.choice(parents) / f"c{number}"
+            cgroup.mkdir()
+            yield cgroup
+
+    yield one_after_the_other()
+    for directory in sorted(top.glob("**/"), reverse=True):
+        directory.rmdir()
+
+
+def come_and_go(point: Path) -> int:
+    """Make and remove a cgroup; return its id. A v1 hierarchy's count up from 1, by its files."""
+    cgroup = point / "comes-and-goes"
+    cgroup.mkdir()
+    cgid = cgroup.stat().st_ino
+    cgroup.rmdir()
+    return cgid
+
+
+def cells_whose_ids_come(point: Path, cgroups: Iterator[Path]) -> dict[int, str]:
+    """Register cells whose ids cgroups at ``point`` will get; return their names by cgid."""
+    first = come_and_go(point)
+    step = come_and_go(point) - first
+    names: dict[int, str] = {}
+    for cgroup in cgroups:
         cgid = cgroup.stat().st_ino
-        cgroup.rmdir()
-        common |= cgids & {cgid}
-        if cgid > max(cgids):
-            break
-    return common
+        if cgid > first + step and (cgid - first) % step == 0:
+            names[cgid] = f"collides-{len(names)}"
+            spec = cell.CellSpec(container=names[cgid], bundle_hash=0, name=names[cgid])
+            register(spec.request(cgid))
+        if len(names) == CELLS:
+            return names
+    raise AssertionError(f"no {CELLS} of {ATTEMPTS} cgroups have ids that are {first} + n * {step}")
 
 
 def test_v1_cgroups_with_the_ids_of_cells(
-    make: Make, tmp_path: Path, cells_without_tasks: dict[int, str]
+    make: Make, tmp_path: Path, cgroups: Iterator[Path]
 ) -> None:
     made = [make(runtime, runtime, burn(2)) for runtime in ("runc", "crun")]
     run_all(made)
-    collided: set[int] = set()
-    for number, (options, most) in enumerate(HIERARCHIES.items()):
-        point = tmp_path / f"v1-{number}"
-        with hierarchy(options, point):
-            collided |= come_and_go(point, set(cells_without_tasks), most)
-    assert collided, "no v1 cgroup had the id of a cell"
-    for container in (*cells_without_tasks.values(), *(container.id for container in made)):
+    with hierarchy(NAMED, named := tmp_path / "v1-named"):
+        cells = cells_whose_ids_come(named, cgroups)
+        come = set()
+        while not come or max(come) < max(cells):
+            come.add(come_and_go(named))
+        assert set(cells) <= come
+    for controller, most in CONTROLLERS.items():
+        with hierarchy(controller, point := tmp_path / f"v1-{controller}"):
+            for _ in range(most):
+                come_and_go(point)
+    for container in (*cells.values(), *(container.id for container in made)):
         assert len(cells_of(container)) == 1, "the end of a v1 cgroup is not the cell's"
     demand_progress(made)
