@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``ocihook``. The only place that prints, and the only one that knows typer."""
+"""The command ``ocihook``. The only place that prints; only ``ocihook.manual`` knows typer, too."""
 
 import sys
 from typing import NoReturn
