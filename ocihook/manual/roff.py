@@ -31,10 +31,14 @@ def page_text(page: Page, *, source: str, date: str, comment: str) -> str:
         f'.\\" {comment}',
         f'.TH {title} {page.section} {date} "{_escaped(source)}" "ocihook manual"',
         ".SH NAME",
-        f"{_escaped(page.name)} \\- {_inline(page.summary)}",
+        *_wrapped(f"{_escaped(page.name)} \\- {_inline(page.summary)}"),
     ]
     for part in page.parts:
-        lines += _lines(part)
+        # A heading begins a paragraph by itself; mandoc complains of a second one.
+        if lines[-1].startswith((".SH", ".SS")) and not isinstance(part, Heading | Terms):
+            lines += list(_lines(part))[1:]
+        else:
+            lines += _lines(part)
     return "\n".join(lines) + "\n"
 
 
@@ -58,9 +62,12 @@ def _lines(part: Part) -> Iterator[str]:
 
 
 def _filled(text: str) -> Iterator[str]:
-    # Not within words: a line must not begin in the middle of an escape.
-    for line in textwrap.wrap(_inline(text), break_on_hyphens=False, break_long_words=False):
-        yield _guarded(line)
+    yield from map(_guarded, _wrapped(_inline(text)))
+
+
+def _wrapped(text: str) -> list[str]:
+    """Split a text of roff at blanks alone: a line must not begin in the middle of an escape."""
+    return textwrap.wrap(text, break_on_hyphens=False, break_long_words=False)
 
 
 def _guarded(line: str) -> str:

@@ -88,8 +88,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "CONTAINERS_CONF_OVERRIDE": os.fspath(override),
     }
-    # What apt knows is what is installed: that has to be enough.
+    # What apt knows is what is installed: that has to be enough. (The image has no caches.)
     Path("/etc/apt/sources.list").write_text("")
+    for name in ("lib/apt/lists", "cache/apt/archives"):
+        Path("/var", name, "partial").mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["podman", "import", image, "busybox"],
         env=names,

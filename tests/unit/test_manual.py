@@ -53,6 +53,12 @@ def rendered(page: Page) -> str:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
+    if shutil.which("mandoc"):
+        lint = ["mandoc", "-T", "lint", "-W", "style"]
+        found = subprocess.run(lint, input=man_text(page, "c"), capture_output=True, check=False)
+        # It looks for the pages that are named in SEE ALSO.
+        told = [line for line in found.stdout.splitlines() if b"manual not found" not in line]
+        assert told == []
     return " ".join(re.sub(r".\x08", "", done.stdout.decode("ascii")).split())
 
 
