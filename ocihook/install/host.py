@@ -57,6 +57,7 @@ def install(
             steps.append(
                 files.place(path, text.content, 0o644, marked.is_ours, force=force, dry_run=dry)
             )
+        steps += _remove_old_pages(places, marked_files, root, dry)
         return steps + hooks.install(
             root,
             places.hooks_dir,
@@ -90,6 +91,7 @@ def uninstall(
     """
     steps = hooks.uninstall(root, places.hooks_dir, places.program, dry_run=dry_run)
     unit = below(root, places.units / service.UNIT)
+    texts = list(texts)
     named = [(directory, text.name) for directory, text in texts]
     named += [(places.tmpfiles, service.TMPFILES), (places.units, service.UNIT)]
     for directory, name in reversed(named):
@@ -98,7 +100,19 @@ def uninstall(
         if steps[-1] == ("removed", unit):
             link = below(root, service.WANTED_BY)
             steps.append(files.remove_link(link, service.UNIT, dry_run=dry_run))
+    steps += _remove_old_pages(places, texts, root, dry_run)
     return [*steps, configuration.uninstall(root, dry_run=dry_run)]
+
+
+def _remove_old_pages(
+    places: Layout, placed: Iterable[tuple[Path, Text]], root: Path, dry_run: bool
+) -> list[Step]:
+    """Remove pages of commands that another version has had."""
+    manual = below(root, places.man)
+    kept = {below(root, directory / text.name) for directory, text in placed}
+    found = sorted(set(manual.glob("man[158]/ocihook*.[158]")) - kept)
+    steps = [files.remove(path, marked.is_ours, dry_run=dry_run) for path in found]
+    return [step for step in steps if step[0] == "removed"]
 
 
 def _systemd(places: Layout) -> Iterator[tuple[Path, Text]]:

@@ -3,12 +3,14 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ocihook
 from ocihook import paths, schema
 from ocihook.cli import install as command
 from ocihook.install import service
@@ -143,3 +145,16 @@ def test_what_is_left_to_do_after_uninstall(
     ]
     monkeypatch.setattr(paths, "PIN_DIR", str(tmp_path / "no"))
     assert list(command._after_uninstall(layout(), Path("/"), [("absent", PLACED[1])])) == []
+
+
+@pytest.mark.parametrize("name", ["install", "uninstall"])
+def test_what_somebody_reads_before_it_is_done(
+    run: Run, tmp_path: Path, snapshot: Callable[[str, str], None], name: str
+) -> None:
+    if name == "uninstall":
+        run("install", "--root", str(tmp_path))
+        (tmp_path / "etc/ocihook/config.toml").write_text("[limits]\n")
+    shown = run(name, "--root", str(tmp_path), "--dry-run").stdout
+    shown = re.sub(r".*/man1/ocihook-\w+\.1\n", "", shown)  # more with each command
+    package = Path(ocihook.__file__).parent
+    snapshot(f"{name}-dry-run", shown.replace(f"{tmp_path}/", "/").replace(str(package), "PACKAGE"))

@@ -105,6 +105,18 @@ def test_an_older_version_of_a_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == service.unit()
 
 
+@pytest.mark.parametrize("name", ["install", "uninstall"])
+def test_pages_of_commands_that_are_no_more_go(tmp_path: Path, name: str) -> None:
+    install(tmp_path)
+    old, foreign = "usr/share/man/man1/ocihook-old.1", "usr/share/man/man1/ocihook-mine.1"
+    (tmp_path / old).write_text(f'.\\" {MARK}\n')
+    (tmp_path / foreign).write_text('.\\" by somebody else\n')
+    steps = named(tmp_path, install(tmp_path) if name == "install" else uninstall(tmp_path))
+    assert ("removed", old) in steps
+    assert foreign in tree(tmp_path)
+    assert foreign not in [path for _, path in steps]
+
+
 def test_bundles_need_no_hooks_files(tmp_path: Path) -> None:
     steps = named(tmp_path, install(tmp_path, runtime="bundle"))
     assert [name for _, name in steps] == FILES[:6]
