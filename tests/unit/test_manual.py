@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manual: complete, right about the command line, and clean for groff."""
 
+import os
 import re
 import shlex
 import shutil
@@ -12,13 +13,14 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from ocihook import cli
+from ocihook import cli, errors
 from ocihook.config.keys import KEYS
 from ocihook.hook import annotations
 from ocihook.install.hooks import STAGES
 from ocihook.manual import hook, markdown
 from ocihook.manual.commands import Command, subcommands
 from ocihook.manual.examples import EXAMPLES
+from ocihook.manual.exit_status import EXIT_STATUS
 from ocihook.manual.page import Heading, Listing, Page, Paragraph, Part, Term, Terms
 from ocihook.manual.pages import file_name, man_text, pages
 
@@ -151,6 +153,12 @@ def test_hook_page_has_every_annotation_and_stage() -> None:
 def test_configuration_page_has_every_key() -> None:
     names = [term.name.split(" = ")[0] for term in terms(PAGES["ocihook.toml(5)"])]
     assert names[: len(KEYS)] == [key.name for key in KEYS]
+
+
+def test_exit_status_of_every_error() -> None:
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    codes = {each.exit_code for each in classes if issubclass(each, errors.OcihookError)}
+    assert codes | {0, 2, os.EX_NOPERM} == {int(term.name) for term in EXIT_STATUS}
 
 
 def test_pages_name_pages_that_exist() -> None:
