@@ -27,6 +27,7 @@ NAMES = (
     "config",
     "doctor",
     "hooks",
+    "installation",
     "oci-config",
     "oci-state",
     "scheduler-status",

@@ -16,6 +16,9 @@ ALLOWED_SKIPS = (
     # tests/runtime runs real container runtimes.
     "needs root and cgroup2",
     "needs root and systemd-journald",
+    # The manual and the unit are read by the programs they are for, where those are.
+    "needs groff",
+    "needs systemd's own programs",
 )
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)

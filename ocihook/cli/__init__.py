@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``ocihook``. The only place that prints, and the only one that knows typer."""
+"""The command ``ocihook``. The only place that prints; only ``ocihook.manual`` knows typer, too."""
 
 import sys
 from typing import NoReturn
@@ -12,6 +12,7 @@ from ocihook.cli import (
     cell_set,
     cell_tree,
     cells,
+    completion,
     config,
     doctor,
     install,
@@ -61,6 +62,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line; an error becomes one line on stderr and its documented exit code."""
+    completion.answer_if_asked()
     try:
         app()
     except OcihookError as error:

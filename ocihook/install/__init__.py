@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Place the hook program and the hooks.d files on a host, and take them away.
+"""Place everything of ocihook on a host, and take it away.
 
-``hooks`` says what goes where and in which order, ``launcher`` writes the
-program's text, ``files`` touches the disk.
+``host`` has the order of it all, ``layout`` says what goes where. ``hooks`` has the program and
+the hooks.d files, ``launcher`` writes the program's text; ``service`` is systemd's part,
+``configuration`` the administrator's. ``files`` touches the disk. ``bundle`` is for plain bundles.
 """

@@ -19,7 +19,7 @@ TIMEOUT_MARGIN_S = 10
 """How much later than the hook itself the runtime gives up, which kills it without a word."""
 
 
-def install(root: Path = Path("/")) -> Step:
+def install(root: Path = Path("/"), *, dry_run: bool = False) -> Step:
     """Place the file with every key commented out, unless there is one already.
 
     Raises:
@@ -28,16 +28,16 @@ def install(root: Path = Path("/")) -> Step:
     path = _path(root)
     if os.path.lexists(path):
         return "kept", path
-    return files.place(path, default_text().encode(), 0o644, _is_default)
+    return files.place(path, default_text().encode(), 0o644, _is_default, dry_run=dry_run)
 
 
-def uninstall(root: Path = Path("/")) -> Step:
+def uninstall(root: Path = Path("/"), *, dry_run: bool = False) -> Step:
     """Remove the file if it is as it was placed; leave what somebody has edited.
 
     Raises:
         InstallError: it cannot be removed.
     """
-    return files.remove(_path(root), _is_default)
+    return files.remove(_path(root), _is_default, dry_run=dry_run)
 
 
 def read(root: Path = Path("/")) -> Policy:

@@ -14,13 +14,22 @@ Step = tuple[str, Path]
 """What was done ("placed", "kept", "removed", "absent", "left", "compiled"), and to what."""
 
 
-def place(path: Path, content: bytes, mode: int, ours: Ours, *, force: bool = False) -> Step:
+def place(
+    path: Path,
+    content: bytes,
+    mode: int,
+    ours: Ours,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Step:
     """Write `content` to `path` in one step: a new file beside it, synced, then renamed.
 
     Directories above it are made as needed, mode 0755.
 
     Args:
         force: overwrite a file that is not ours.
+        dry_run: only look what would be done.
 
     Returns:
         ("placed", path), or ("kept", path) when it stands there already.
@@ -34,8 +43,9 @@ def place(path: Path, content: bytes, mode: int, ours: Ours, *, force: bool = Fa
             return "kept", path
         if current is not None and not ours(current) and not force:
             raise InstallError(f"{path}: is not ocihook's", "move it away, or use --force")
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _replace(path, content, mode)
+        if not dry_run:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _replace(path, content, mode)
     except OSError as error:
         raise _failure(path, "placed", error) from error
     return "placed", path
@@ -58,8 +68,11 @@ def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None
         raise _failure(path, "written", error) from error
 
 
-def remove(path: Path, ours: Ours) -> Step:
+def remove(path: Path, ours: Ours, *, dry_run: bool = False) -> Step:
     """Remove the file `path` if it is ours.
+
+    Args:
+        dry_run: only look what would be done.
 
     Returns:
         ("removed", path), ("absent", path), or ("left", path) when it is
@@ -74,8 +87,27 @@ def remove(path: Path, ours: Ours) -> Step:
             return "absent", path
         if not ours(current):
             return "left", path
-        path.unlink()
-        _sync_directory(path.parent)
+        if not dry_run:
+            path.unlink()
+            _sync_directory(path.parent)
+    except OSError as error:
+        raise _failure(path, "removed", error) from error
+    return "removed", path
+
+
+def remove_link(path: Path, target_name: str, *, dry_run: bool = False) -> Step:
+    """Remove the symbolic link `path` if it leads to a file called `target_name`, there or not.
+
+    Returns, raises: as :func:`remove`.
+    """
+    try:
+        if not os.path.lexists(path):
+            return "absent", path
+        if not path.is_symlink() or os.path.basename(os.readlink(path)) != target_name:
+            return "left", path
+        if not dry_run:
+            path.unlink()
+            _sync_directory(path.parent)
     except OSError as error:
         raise _failure(path, "removed", error) from error
     return "removed", path

@@ -9,6 +9,7 @@ one broken JSON file in the directory keeps every container from starting
 import compileall
 import json
 import os
+from collections.abc import Iterable
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def install(
     force: bool = False,
     text: bytes | None = None,
     policy: Policy | None = None,
+    stages: Iterable[str] = STAGES,
+    dry_run: bool = False,
 ) -> list[Step]:
     """Place the hook program, then the hooks.d files. Doing it again changes nothing.
 
@@ -39,6 +42,8 @@ def install(
         force: overwrite files that are not ours.
         text: the program's, instead of a launcher for the Python that runs now.
         policy: decides when the hook runs, and how long it may; the defaults if there is none.
+        stages: which hooks.d files to place; the program goes without any where bundles name it.
+        dry_run: only look what would be done.
 
     Returns:
         what was done to each file, in order.
@@ -48,16 +53,15 @@ def install(
             work without it.
     """
     _absolute(hooks_dir, program)
-    steps = [
-        *_compile(),
-        files.place(
-            _below(root, program), text or launcher.text(), 0o755, launcher.is_ours, force=force
-        ),
-    ]
-    for stage in STAGES:
-        path = _below(root, hooks_dir / file_name(stage))
+
+    def place(path: Path, content: bytes, mode: int, ours: files.Ours) -> Step:
+        return files.place(below(root, path), content, mode, ours, force=force, dry_run=dry_run)
+
+    steps = _compile(dry_run)
+    steps.append(place(program, text or launcher.text(), 0o755, launcher.is_ours))
+    for stage in stages:
         content = hook_file(stage, program, policy)
-        steps.append(files.place(path, content, 0o644, is_ours, force=force))
+        steps.append(place(hooks_dir / file_name(stage), content, 0o644, is_ours))
     return steps
 
 
@@ -65,6 +69,8 @@ def uninstall(
     root: Path = Path("/"),
     hooks_dir: Path = Path(HOOKS_DIR),
     program: Path = Path(HOOK_PROGRAM),
+    *,
+    dry_run: bool = False,
 ) -> list[Step]:
     """Remove the hooks.d files, then the hook program; leave what is not ours.
 
@@ -75,8 +81,11 @@ def uninstall(
         InstallError: when a file cannot be removed.
     """
     _absolute(hooks_dir, program)
-    steps = [files.remove(_below(root, hooks_dir / file_name(stage)), is_ours) for stage in STAGES]
-    steps.append(files.remove(_below(root, program), launcher.is_ours))
+    steps = [
+        files.remove(below(root, hooks_dir / file_name(stage)), is_ours, dry_run=dry_run)
+        for stage in STAGES
+    ]
+    steps.append(files.remove(below(root, program), launcher.is_ours, dry_run=dry_run))
     return steps
 
 
@@ -131,17 +140,19 @@ def is_ours(content: bytes) -> bool:
         return False
 
 
-def _compile() -> list[Step]:
+def _compile(dry_run: bool) -> list[Step]:
     """Compile the package: the hook writes no .pyc files, and without them starts 9 ms later."""
     package = Path(__file__).resolve().parents[1]
     if not os.access(package, os.W_OK):
         return []  # the distribution's package, which ships them
-    compileall.compile_dir(package, quiet=2)
-    pack.write(package.parent)
+    if not dry_run:
+        compileall.compile_dir(package, quiet=2)
+        pack.write(package.parent)
     return [("compiled", package)]
 
 
-def _below(root: Path, path: Path) -> Path:
+def below(root: Path, path: Path) -> Path:
+    """Return an absolute path as one below `root`."""
     return root / path.relative_to("/")
 
 

@@ -137,7 +137,7 @@ JSON = {
     ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
     ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
     ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
-    ("doctor",): "doctor",
+    ("doctor",): "doctor", ("install",): "installation", ("uninstall",): "installation",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 

@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the guests' sessions last: they take minutes, and are in vain if the rig is broken."""
-    items.sort(key=lambda item: item.path.name == "test_guest.py")
+    items.sort(key=lambda item: item.path.name in {"test_guest.py", "test_tutorial.py"})
     if config.getoption("--all-kernels"):
         return
     left_out = [item for item in items if item.get_closest_marker("all_kernels")]

@@ -13,6 +13,7 @@ from . import host, mirror
 from .progress import step
 
 _PACKAGES = (
+    "apt",  # for the tutorial, as python3-venv is: its commands are run as they stand there
     "busybox-static",
     "conmon",
     "containerd",
@@ -25,6 +26,7 @@ _PACKAGES = (
     "podman",
     "procps",
     "python3",
+    "python3-venv",
     "runc",
     "systemd",  # for guests whose init it is (--init systemd); others do not notice it
     "util-linux",
@@ -72,6 +74,20 @@ def make(suite: str, tree: Path) -> str:
         return _install_python_packages(tree, tree.with_name("python"))
 
 
+def pip_options(version: str) -> list[str]:
+    """Return what makes pip find the guest's Python packages for its Python ``version``."""
+    return [
+        "--no-deps",
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={version}",
+        # Wheels name the oldest C library they run on; trixie has 2.41.
+        *(f"--platform=manylinux_2_{minor}_x86_64" for minor in (34, 28, 17)),
+        "--platform=manylinux2014_x86_64",
+        f"--requirement={_REQUIREMENTS}",
+    ]
+
+
 def _install(suite: str, tree: Path) -> None:
     site = mirror.find()
     settings = (
@@ -92,17 +108,8 @@ def _install(suite: str, tree: Path) -> None:
 def _install_python_packages(tree: Path, staging: Path) -> str:
     version = (tree / "usr/bin/python3").readlink().name.removeprefix("python")
     site = f"/usr/local/lib/python{version}/dist-packages"
-    # fmt: off
-    command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile",
-        "--only-binary=:all:", "--implementation=cp", f"--python-version={version}",
-        # Wheels name the oldest C library they run on; trixie has 2.41.
-        *(f"--platform=manylinux_2_{minor}_x86_64" for minor in (34, 28, 17)),
-        "--platform=manylinux2014_x86_64",
-        f"--target={staging}", f"--requirement={_REQUIREMENTS}",
-    ]
-    # fmt: on
-    host.run(command)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
+    host.run([*pip, f"--target={staging}", *pip_options(version)])
     host.remove_tree(staging / "bin")  # launchers for the Python that runs pip, not for the guest's
     host.run(["mkdir", "-p", f"{tree}{site}"], root=True)
     host.run(["cp", "-rT", "--no-preserve=ownership", staging, f"{tree}{site}"], root=True)

@@ -46,9 +46,10 @@ check() {
     check_one layers .venv/bin/lint-imports
     check_one bpf-format clang-format-19 --dry-run -Werror bpf/*.[ch] tools/bench/*.c
     check_one abi .venv/bin/python tools/gen_abi.py --check
+    check_one reference .venv/bin/python tools/gen_reference.py --check
     check_one shell shell_scripts_parse
     check_one names no_foreign_names
     [ -z "$failed" ] || die "check: failed:$failed"
     took=$(($(date +%s) - started))
-    say "check: format, lint, types, layers, ABI, shell and names are right ($took s)"
+    say "check: format, lint, types, layers, ABI, reference, shell and names are right ($took s)"
 }

@@ -5,10 +5,10 @@
 # For the build: Python with headers, C compiler, clang for the BPF object, the libraries libbpf.a
 # wants. For the rig: mmdebstrap and mke2fs for the guest's disk. QEMU and libbpf come into the
 # cache instead: bookworm's own are too old (7.2 and 1.1), and the machine shall not be upgraded for
-# us. (dpkg-dev unpacks libbpf's source.)
+# us. (dpkg-dev unpacks libbpf's source; groff-base reads the manual's pages.)
 machine_packages="python3 python3-venv python3-dev gcc libc6-dev make pkg-config dpkg-dev
     libelf-dev zlib1g-dev clang-19 llvm-19 clang-format-19 git ca-certificates
-    mmdebstrap e2fsprogs xz-utils debian-archive-keyring"
+    groff-base mmdebstrap e2fsprogs xz-utils debian-archive-keyring"
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
