@@ -32,6 +32,7 @@ NAMES = (
     "scheduler-status",
     "spec-config",
     "spec-state",
+    "top",
     "validation",
     "version",
 )
