@@ -18,6 +18,7 @@ from ocihook.cli import (
     metrics,
     output,
     scheduler,
+    top,
     validate,
     version,
 )
@@ -42,6 +43,7 @@ validate.add_to(app)
 metrics.add_to(app)
 version.add_to(app)
 doctor.add_to(app)
+top.add_to(app)
 
 
 def _version(wanted: bool) -> None:
