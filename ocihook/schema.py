@@ -29,6 +29,7 @@ NAMES = (
     "hooks",
     "oci-config",
     "oci-state",
+    "scheduler-reload",
     "scheduler-status",
     "spec-config",
     "spec-state",
