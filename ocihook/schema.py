@@ -22,6 +22,7 @@ from ocihook.hook.json import is_deep
 NAMES = (
     "annotations",
     "bundle-change",
+    "cell-release",
     "cell-tree",
     "cells",
     "config",

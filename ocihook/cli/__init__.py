@@ -9,6 +9,7 @@ import typer
 from ocihook import __version__
 from ocihook.cli import (
     bundle,
+    cell_release,
     cell_set,
     cell_tree,
     cells,
@@ -36,6 +37,7 @@ app.add_typer(cells.app, name="cells")
 app.add_typer(config.app, name="config")
 app.add_typer(bundle.app, name="bundle")
 cell_set.add_to(cells.app)
+cell_release.add_to(cells.app)
 cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
