@@ -137,7 +137,8 @@ JSON = {
     ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
     ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
     ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
-    ("doctor",): "doctor",
+    ("doctor",): "doctor", ("top",): "top",
+    ("scheduler", "reload"): "scheduler-reload", ("cells", "release"): "cell-release",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 
