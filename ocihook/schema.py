@@ -22,6 +22,7 @@ from ocihook.hook.json import is_deep
 NAMES = (
     "annotations",
     "bundle-change",
+    "cell-release",
     "cell-tree",
     "cells",
     "config",
@@ -30,9 +31,11 @@ NAMES = (
     "installation",
     "oci-config",
     "oci-state",
+    "scheduler-reload",
     "scheduler-status",
     "spec-config",
     "spec-state",
+    "top",
     "validation",
     "version",
 )

@@ -5,7 +5,7 @@ import os
 from typing import Generic, TypeVar
 
 from ocihook._bpf.pinned import open_pin
-from ocihook._bpf.syscalls import map_lookup, map_sizes
+from ocihook._bpf.syscalls import map_lookup, map_lookup_first, map_sizes
 from ocihook.errors import AbiMismatch
 from ocihook.paths import PIN_DIR
 from ocihook.record import Record
@@ -34,7 +34,7 @@ class PinnedArray(Generic[RecordT]):
             os.close(self._fd)
             raise AbiMismatch(
                 f"map {name} has values of {value_bytes} bytes, not {record.LAYOUT.size}",
-                "restart the scheduler with this version of ocihook",
+                "replace it by this version: ocihook scheduler reload",
             )
 
     def read(self, index: int) -> list[RecordT]:
@@ -43,6 +43,16 @@ class PinnedArray(Generic[RecordT]):
         value = bytearray(size * self._copies)
         map_lookup(self._fd, index, value)
         return [self._record.unpack(value[at : at + size]) for at in range(0, len(value), size)]
+
+    def read_first(self, count: int) -> bytearray:
+        """Return the first ``count`` elements as they are, one behind the other, ``copies`` each.
+
+        In one system call: element by element it would be one for each of up to 4096.
+        """
+        values = bytearray(self._record.LAYOUT.size * self._copies * count)
+        read = map_lookup_first(self._fd, count, values)
+        assert read == count, f"{read} of {count} elements"
+        return values
 
     def close(self) -> None:
         """Close the map."""

@@ -47,7 +47,7 @@ def _element(name: str, index: int, size_bytes: int) -> bytearray:
         if value_bytes != size_bytes:
             raise AbiMismatch(
                 f"map {name} has values of {value_bytes} bytes, not {size_bytes}",
-                "restart the scheduler with this version of ocihook",
+                "replace it by this version: ocihook scheduler reload",
             )
         value = bytearray(size_bytes)
         map_lookup(fd, index, value)

@@ -78,6 +78,23 @@ def map_lookup(fd: int, key: int, value: bytearray) -> None:
     )
 
 
+def map_lookup_first(fd: int, count: int, values: bytearray) -> int:
+    """Read the first ``count`` elements of an array map, or one a possible CPU, in one call.
+
+    ``values`` has room for all of them. Returns how many there were.
+
+    Raises:
+        SystemCallError: the kernel knows no batches of this map (5.13 has them of per-CPU arrays).
+    """
+    read = ffi.new("uint32_t *", count)
+    keys = ffi.new("uint32_t[]", count)
+    _checked(
+        f"read of {count} map elements",
+        lib.bpf_map_lookup_batch(fd, read, keys, ffi.from_buffer(values)),
+    )
+    return int(read[0])
+
+
 def map_sizes(fd: int) -> tuple[int, int]:
     """Return the bytes of a key and of a value of a map.
 

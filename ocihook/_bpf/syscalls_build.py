@@ -9,6 +9,7 @@ ffibuilder.cdef("""
 int bpf_obj_get(const char *path);
 int bpf_prog_run(int fd, void *context, uint32_t size, int32_t *result);
 int bpf_map_lookup(int fd, const void *key, void *value);
+int bpf_map_lookup_batch(int fd, uint32_t *count, void *keys, void *values);
 int bpf_map_sizes(int fd, uint32_t *key_bytes, uint32_t *value_bytes);
 int join_namespace(int fd, int nstype);
 int cgroup_namespace_root(void);
@@ -75,6 +76,27 @@ static int bpf_map_lookup(int fd, const void *key, void *value)
 	attr.key = (uintptr_t)key;
 	attr.value = (uintptr_t)value;
 	return bpf(BPF_MAP_LOOKUP_ELEM, &attr);
+}
+
+/*
+ * The first elements of an array, in one call. The kernel answers ENOENT with the last element of
+ * the map, with *count set: generic_map_lookup_batch() of kernel/bpf/syscall.c.
+ */
+static int bpf_map_lookup_batch(int fd, uint32_t *count, void *keys, void *values)
+{
+	union bpf_attr attr;
+	uint32_t next;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.batch.out_batch = (uintptr_t)&next;
+	attr.batch.keys = (uintptr_t)keys;
+	attr.batch.values = (uintptr_t)values;
+	attr.batch.count = *count;
+	attr.batch.map_fd = fd;
+	err = bpf(BPF_MAP_LOOKUP_BATCH, &attr);
+	*count = attr.batch.count;
+	return err == -ENOENT ? 0 : err;
 }
 
 static int bpf_map_sizes(int fd, uint32_t *key_bytes, uint32_t *value_bytes)

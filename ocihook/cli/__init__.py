@@ -9,6 +9,7 @@ import typer
 from ocihook import __version__
 from ocihook.cli import (
     bundle,
+    cell_release,
     cell_set,
     cell_tree,
     cells,
@@ -19,6 +20,7 @@ from ocihook.cli import (
     metrics,
     output,
     scheduler,
+    top,
     validate,
     version,
 )
@@ -36,6 +38,7 @@ app.add_typer(cells.app, name="cells")
 app.add_typer(config.app, name="config")
 app.add_typer(bundle.app, name="bundle")
 cell_set.add_to(cells.app)
+cell_release.add_to(cells.app)
 cell_tree.add_to(cells.app)
 cells.add_to(app)
 install.add_to(app)
@@ -43,6 +46,7 @@ validate.add_to(app)
 metrics.add_to(app)
 version.add_to(app)
 doctor.add_to(app)
+top.add_to(app)
 
 
 def _version(wanted: bool) -> None:

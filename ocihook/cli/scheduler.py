@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ocihook scheduler``: start, stop, status."""
+"""``ocihook scheduler``: start, stop, reload, status, dump."""
 
+from dataclasses import asdict
 from typing import Any
 
 import typer
 
 from ocihook.cli import config, output
 from ocihook.sched import loader
+from ocihook.sched.dump import dump_scheduler
 from ocihook.sched.reconcile import restore_cells
+from ocihook.sched.reload import Reloaded, reload_scheduler
 from ocihook.sched.status import scheduler_status
 
 app = typer.Typer(help="Start, stop and look at the scheduler.", no_args_is_help=True)
 
+HOST_SHARE = typer.Option(
+    None,
+    min=1,
+    max=90,
+    help="Percent of the CPUs that the host is owed while every cell is busy; "
+    "else what the configuration says.",
+)
+
 
 @app.command()
-def start(
-    host_share: int | None = typer.Option(
-        None,
-        min=1,
-        max=90,
-        help="Percent of the CPUs that the host is owed while every cell is busy; "
-        "else what the configuration says.",
-    ),
-) -> None:
+def start(host_share: int | None = HOST_SHARE) -> None:
     """Load the scheduler, pin it and leave; it goes on by itself."""
     policy = config.in_force()
     if not loader.start(policy.share_percent if host_share is None else host_share):
@@ -38,6 +41,52 @@ def start(
 def stop() -> None:
     """Take the scheduler out; every container goes on under the kernel's own."""
     output.say("scheduler stopped" if loader.stop() else "no scheduler was loaded")
+
+
+@app.command()
+def reload(
+    host_share: int | None = HOST_SHARE,
+    as_json: bool = typer.Option(
+        False, "--json", help="Print JSON (schemas/scheduler-reload.schema.json)."
+    ),
+) -> None:
+    """Put a new scheduler in the place of the one that runs; every cell is kept.
+
+    After an upgrade or a change of the configuration. The new one is verified before the old one
+    goes; meanwhile, for the gap that is told, the kernel's own scheduler runs everything. Cells
+    come back by the marks on their cgroups; what they have counted begins anew.
+    """
+    policy = config.in_force()
+    share = policy.share_percent if host_share is None else host_share
+    done = reload_scheduler(share, policy.own_cpus_mask())
+    for failure in done.failures:
+        output.complain(failure)
+    if as_json:
+        output.show_json(asdict(done))
+    else:
+        output.say(_reloaded(done))
+
+
+def _reloaded(done: Reloaded) -> str:
+    gap = "" if done.gap_ms is None else f" after {done.gap_ms:.0f} ms without"
+    before = "" if done.cells_before is None else f" of {done.cells_before}"
+    return (
+        f"scheduler reloaded{gap}, {done.cells_after}{before} cells restored"
+        f" in {done.restore_ms:.0f} ms"
+    )
+
+
+@app.command()
+def dump() -> None:
+    """Print what the kernel's dump of sched_ext says of CPUs, cells and tasks.
+
+    For a report, or to see why a task waits. Changes nothing.
+    """
+    found = dump_scheduler()
+    if found.lost:
+        output.complain(f"the first {found.lost} lines of the dump are lost: the buffer was full")
+    for line in found.lines:
+        output.say(output.printable(line))
 
 
 @app.command()

@@ -17,7 +17,7 @@ from ocihook.sched import probe, reconcile
 
 TOPIC = Topic("cells")
 
-AGAIN = "ocihook scheduler stop && ocihook scheduler start"
+AGAIN = "ocihook scheduler reload"
 
 MAX_CONTAINERS = OCIHOOK_MAX_CELLS - 1
 """The host's cell is always taken."""

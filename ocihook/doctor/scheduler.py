@@ -16,7 +16,7 @@ from ocihook.sched import probe
 TOPIC = Topic("scheduler")
 
 START = "ocihook scheduler start"
-AGAIN = "ocihook scheduler stop && ocihook scheduler start"
+AGAIN = "ocihook scheduler reload"
 
 PINS = frozenset((*MAPS, *PROGRAMS, OPS, LINK, RMDIR_LINK))
 

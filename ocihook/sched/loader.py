@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start and stop the scheduler. Nothing of ours keeps running: what lives is pinned in bpffs.
+"""Start, stop and replace the scheduler. Nothing of ours keeps running: what lives is pinned.
 
 The pins are made in a directory of another name, which gets its own name only when the scheduler
 runs: whoever finds the directory finds it complete.
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 from ocihook import topology
+from ocihook._bpf.pinned import START_HINT
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
@@ -29,6 +30,9 @@ NEW_DIR = f"{PIN_ROOT}/new"
 
 SETTLE_S = 10.0
 """How long the kernel may take to enable or disable: under 0.5 s seen, 20 times that granted."""
+
+WAIT_STEP_S = 0.002
+"""How often it is asked meanwhile: a reload's gap is this much longer at most, twice."""
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def _wait(reached: Callable[[], bool]) -> bool:
     while not reached():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(WAIT_STEP_S)
     return True
 
 
@@ -98,7 +102,8 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
         _remove_stale_pins()
         os.mkdir(NEW_DIR, mode=0o700)
         try:
-            _load(host_share)
+            with _loaded(host_share) as scheduler:
+                _attach(scheduler)
             os.rename(NEW_DIR, PIN_DIR)
         except BaseException:
             shutil.rmtree(NEW_DIR, ignore_errors=True)
@@ -116,7 +121,9 @@ def _remove_stale_pins() -> None:
         )
 
 
-def _load(host_share: int) -> None:
+@contextmanager
+def _loaded(host_share: int) -> Iterator[SchedulerObject]:
+    """Have the scheduler verified, and pinned in ``NEW_DIR`` but for its links."""
     image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
     nr_llcs, llc_of_cpu = number_caches(topology.read())
     config = SchedulerConfig(
@@ -129,18 +136,76 @@ def _load(host_share: int) -> None:
         scheduler.configure(config)
         scheduler.load()
         scheduler.pin(NEW_DIR)
-        # rmdir first: no cell may miss the end of its cgroup.
-        scheduler.pin_link(scheduler.attach_rmdir(), NEW_DIR, RMDIR_LINK)
-        scheduler.pin_link(scheduler.attach_ops(), NEW_DIR, LINK)
-        # BPF_LINK_CREATE returns a link even where init_task failed for some task and the kernel
-        # is already taking the scheduler down: only the state tells.
-        if not _wait(lambda: probe.kernel_state() in ("enabled", "disabled")):
-            raise SchedulerUnavailable(f"the scheduler stays {probe.kernel_state()}", "see: dmesg")
-        if probe.kernel_state() != "enabled":
-            ejection = _ejection(read_record(NEW_DIR))
-            raise SchedulerUnavailable(
-                f"the kernel ended the scheduler at once: {ejection}", "see: dmesg"
-            )
+        yield scheduler
+
+
+def _attach(scheduler: SchedulerObject) -> None:
+    # rmdir first: no cell may miss the end of its cgroup.
+    scheduler.pin_link(scheduler.attach_rmdir(), NEW_DIR, RMDIR_LINK)
+    scheduler.pin_link(scheduler.attach_ops(), NEW_DIR, LINK)
+    # BPF_LINK_CREATE returns a link even where init_task failed for some task and the kernel
+    # is already taking the scheduler down: only the state tells.
+    if not _wait(lambda: probe.kernel_state() in ("enabled", "disabled")):
+        raise SchedulerUnavailable(f"the scheduler stays {probe.kernel_state()}", "see: dmesg")
+    if probe.kernel_state() != "enabled":
+        ejection = _ejection(read_record(NEW_DIR))
+        raise SchedulerUnavailable(
+            f"the kernel ended the scheduler at once: {ejection}", "see: dmesg"
+        )
+
+
+def reload(host_share: int = HOST_SHARE_PERCENT) -> float | None:
+    """Put a newly loaded scheduler in the place of the one that runs; its cells are empty.
+
+    The new one is verified and pinned before the old one goes, so what the kernel refuses changes
+    nothing. Returns for how many ms at most the kernel's own scheduler ran everything: from the
+    moment before the old one was let go of to the new one's being enabled. None where the old one
+    had been ejected.
+
+    Raises:
+        SchedulerUnavailable: nothing is pinned; or the new one cannot run, and where that shows
+            only when it is attached, the old one is gone.
+        SystemCallError: the pins are not for this user, or bpffs refuses one.
+    """
+    probe.require_all()
+    with _pins_locked():
+        if not os.path.exists(PIN_DIR):
+            raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
+        if not is_running():
+            _remove_stale_pins()
+        shutil.rmtree(NEW_DIR, ignore_errors=True)
+        os.mkdir(NEW_DIR, mode=0o700)
+        try:
+            with _loaded(host_share) as scheduler:
+                began_s = time.monotonic()
+                ran = _detach()
+                try:
+                    _attach(scheduler)
+                except SchedulerUnavailable as error:
+                    raise SchedulerUnavailable(
+                        f"the old scheduler is gone, and the new one fails: {error.args[0]}",
+                        "containers run on without cells; try: ocihook scheduler start",
+                    ) from None
+                gap_ms = (time.monotonic() - began_s) * 1000
+            shutil.rmtree(PIN_DIR, ignore_errors=True)
+            os.rename(NEW_DIR, PIN_DIR)
+        except BaseException:
+            shutil.rmtree(NEW_DIR, ignore_errors=True)
+            raise
+    return gap_ms if ran else None
+
+
+def _detach() -> bool:
+    """Let go of the scheduler that is pinned, link first; return whether it ran."""
+    ran = is_running()
+    if os.path.exists(f"{PIN_DIR}/{LINK}"):
+        os.unlink(f"{PIN_DIR}/{LINK}")
+    if ran and not _wait(lambda: probe.kernel_state() == "disabled"):
+        raise SchedulerUnavailable(
+            f"the scheduler stays {probe.kernel_state()}",
+            "another process holds its link; see: bpftool link",
+        )
+    return ran
 
 
 def stop() -> bool:
@@ -162,13 +227,6 @@ def stop() -> bool:
     with _pins_locked():
         if not os.path.exists(PIN_DIR):  # another stop was faster
             return False
-        ours = is_running()
-        if os.path.exists(f"{PIN_DIR}/{LINK}"):
-            os.unlink(f"{PIN_DIR}/{LINK}")
-        if ours and not _wait(lambda: probe.kernel_state() == "disabled"):
-            raise SchedulerUnavailable(
-                f"the scheduler stays {probe.kernel_state()}",
-                "another process holds its link; see: bpftool link",
-            )
+        _detach()
         shutil.rmtree(PIN_DIR)
     return True

@@ -8,6 +8,7 @@ sched_ext, and tests/guest those with it.
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,15 +17,18 @@ from ocihook import __version__
 from ocihook._bpf import pinned, pinned_array
 from ocihook.abi import OCIHOOK_ABI_VERSION, Cell, SchedulerRecord
 from ocihook.errors import SystemCallError
-from ocihook.sched import probe, status
+from ocihook.sched import loader, probe, status
 
 Run = Callable[..., Any]
 Snapshot = Callable[[str, str], None]
 
 COMMANDS = (
     "cells", "cells --json", "cells tree", "cells show web", "cells set web --weight 5", "metrics",
-    "gc",
+    "cells release web", "top", "top --json", "gc",
 )  # fmt: skip
+
+SCHEDULER_COMMANDS = ("scheduler reload", "scheduler reload --json", "scheduler dump")
+"""They do not look at cells: pins of another build are what a reload is for."""
 
 
 class Host(NamedTuple):
@@ -60,6 +64,7 @@ def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     monkeypatch.setattr(pinned_array, "map_sizes", lambda _fd: (4, 8))
     monkeypatch.setattr(probe, "supported", lambda *_: host.sched_ext)
     monkeypatch.setattr(probe, "running_ops", lambda *_: host.scheduler)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000 if host.pin_errno == errno.EACCES else 0)
     monkeypatch.setattr(status, "is_running", lambda: host.scheduler == "ocihook")
     return name
 
@@ -74,6 +79,31 @@ def test_each_command(run: Run, host: str, snapshot: Snapshot) -> None:
             assert outcome.stdout == ""
             assert outcome.status in (os.EX_UNAVAILABLE, os.EX_NOPERM, os.EX_PROTOCOL)
     snapshot(f"messages-{host}", lasting(shown))
+
+
+@pytest.mark.parametrize("name", ["without-sched-ext", "foreign-scheduler", "not-root", "stopped"])
+def test_scheduler_commands(
+    run: Run, name: str, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = HOSTS[name]
+    monkeypatch.setattr(probe, "supported", lambda *_: host.sched_ext)
+    monkeypatch.setattr(probe, "running_ops", lambda *_: host.scheduler)
+    monkeypatch.setattr(probe, "require_host", lambda: None)
+    monkeypatch.setattr(probe, "require_sound_btf", lambda: None)
+    monkeypatch.setattr(probe, "kernel_state", lambda: "disabled")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000 if host.pin_errno == errno.EACCES else 0)
+    monkeypatch.setattr(loader, "read_record", lambda: SchedulerRecord())
+    monkeypatch.setattr(loader, "PIN_ROOT", str(tmp_path))
+    monkeypatch.setattr(loader, "PIN_DIR", str(tmp_path / "v1"))
+    # Of another scheduler there is a dump, too; what it is made with is not on this machine.
+    commands = SCHEDULER_COMMANDS[: 2 if name == "foreign-scheduler" else 3]
+    shown = ""
+    for command in commands:
+        outcome = run(*command.split())
+        shown += f"$ ocihook {command}\n{outcome.stdout}{outcome.stderr}[{outcome.status}]\n"
+        assert outcome.stdout == ""
+        assert outcome.status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
+    snapshot(f"messages-scheduler-{name}", lasting(shown))
 
 
 def lasting(shown: str) -> str:

@@ -138,6 +138,8 @@ JSON = {
     ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
     ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
     ("doctor",): "doctor", ("install",): "installation", ("uninstall",): "installation",
+    ("top",): "top", ("scheduler", "reload"): "scheduler-reload",
+    ("cells", "release"): "cell-release",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 

@@ -83,7 +83,7 @@ def test_mark_without_a_cell(fake: FakeHost) -> None:
     assert (verdict, name) == ("warning", "marks")
     assert evidence.startswith("marked, and without a cell: ")
     assert evidence.endswith(" and 2 more")
-    assert mend == "ocihook scheduler stop && ocihook scheduler start"
+    assert mend == "ocihook scheduler reload"
 
 
 def test_broken_mark(fake: FakeHost) -> None:

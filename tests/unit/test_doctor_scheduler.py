@@ -87,7 +87,7 @@ def test_a_pin_was_removed(fake: FakeHost) -> None:
     ((verdict, name, evidence, mend),) = fake.bad("scheduler")
     assert (verdict, name) == ("error", "pins")
     assert evidence == f"{PIN_DIR}: no cell_gc"
-    assert mend == "ocihook scheduler stop && ocihook scheduler start"
+    assert mend == "ocihook scheduler reload"
 
 
 def test_scheduler_of_another_abi_runs(fake: FakeHost) -> None:
@@ -123,7 +123,7 @@ def test_pins_of_another_build(fake: FakeHost) -> None:
     ((verdict, name, evidence, mend),) = fake.bad("scheduler")
     assert (verdict, name) == ("error", "record")
     assert evidence == f"{PIN_DIR}: map scheduler has values of 8 bytes, not 584"
-    assert mend == "ocihook scheduler stop && ocihook scheduler start"
+    assert mend == "ocihook scheduler reload"
     assert fake.documents()["exit_code"] == 76
 
 

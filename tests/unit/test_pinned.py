@@ -247,8 +247,8 @@ def test_array_of_another_build_is_not_read(kernel: Kernel, map_value: dict[int,
     with pytest.raises(AbiMismatch) as failure:
         PinnedArray("cells", CellQuery)
     assert str(failure.value) == (
-        "map cells has values of 64 bytes, not 24 (restart the scheduler with this version of"
-        " ocihook)"
+        "map cells has values of 64 bytes, not 24 (replace it by this version: ocihook scheduler"
+        " reload)"
     )
     assert failure.value.exit_code == os.EX_PROTOCOL
     assert all_closed(kernel)

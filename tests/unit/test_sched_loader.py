@@ -274,3 +274,69 @@ def test_stop_that_another_stop_overtakes(
 
     monkeypatch.setattr(fcntl, "flock", overtaken)
     assert not loader.stop()
+
+
+def test_reload(kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader.start(20)
+    (pins / "old").touch()
+    kernel.steps.clear()
+    left = detach_with_link(kernel, monkeypatch)
+    gap_ms = loader.reload(35)
+    assert gap_ms is not None
+    assert 0 <= gap_ms < 10_000
+    assert kernel.steps == STEPS
+    assert left == ["cells", "old", "rmdir_link"], "the old one goes when the new one is verified"
+    assert kernel.config.host_share == 35
+    assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
+    assert os.listdir(pins.parent) == ["v1"]
+    assert loader.is_running()
+
+
+@pytest.mark.parametrize("step", STEPS[:3])
+def test_reload_of_what_the_kernel_refuses_changes_nothing(
+    kernel: Kernel, pins: Path, step: str
+) -> None:
+    loader.start()
+    kernel.fails_at = step
+    with pytest.raises(SystemCallError, match=step):
+        loader.reload()
+    assert loader.is_running()
+    assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
+    assert os.listdir(pins.parent) == ["v1"]
+
+
+def test_reload_that_fails_after_the_old_one_is_gone(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.start()
+    detach_with_link(kernel, monkeypatch)
+    kernel.after_attach = "disabled"
+    monkeypatch.setattr(loader, "read_record", lambda _directory: SchedulerRecord(exit_kind=64))
+    with pytest.raises(SchedulerUnavailable) as failure:
+        loader.reload()
+    assert str(failure.value) == (
+        "the old scheduler is gone, and the new one fails: the kernel ended the scheduler at once:"
+        " exit kind 64 (containers run on without cells; try: ocihook scheduler start)"
+    )
+    assert os.listdir(pins.parent) == ["v1"], "where the reason of its end is"
+
+
+def test_reload_of_nothing(kernel: Kernel, pins: Path) -> None:
+    with pytest.raises(SchedulerUnavailable, match=r"no ocihook scheduler is loaded .*start"):
+        loader.reload()
+    assert os.listdir(pins.parent) == []
+
+
+def test_reload_of_an_ejected_scheduler_starts_one(kernel: Kernel, pins: Path) -> None:
+    loader.start()
+    kernel.state, kernel.ops = "disabled", None
+    assert loader.reload() is None
+    assert loader.is_running()
+    assert os.listdir(pins.parent) == ["v1"]
+
+
+def test_reload_of_what_the_kernel_does_not_let_go_of(kernel: Kernel, pins: Path) -> None:
+    loader.start()
+    with pytest.raises(SchedulerUnavailable, match="another process holds its link"):
+        loader.reload()
+    assert os.listdir(pins.parent) == ["v1"]

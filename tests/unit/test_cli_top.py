@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ocihook top``: screens of 80 and 120 columns, keys, files and pipes, JSON."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from readings import MS, Slot, live, ran, reading
+
+from ocihook import cpulist, schema
+from ocihook.abi import CELL_DRAINING, CELL_FLAG_OWNS, CellStats
+from ocihook.cli import top as command
+from ocihook.cli.top_screen import screen
+from ocihook.cli.top_view import View
+from ocihook.errors import SchedulerUnavailable
+from ocihook.sched.usage import Reading, Usage, usage
+
+Run = Callable[..., Any]
+Snapshot = Callable[[str, str], None]
+
+CPUS = 0b1111
+
+
+def at(number: int) -> Reading:
+    """Ten cells on 4 CPUs at the reading of that number, one a second."""
+    own = {"flags": CELL_FLAG_OWNS, "own": cpulist.to_words(0b1000)}
+    lent = (CellStats(), CellStats(), CellStats(), CellStats(run_ns=300 * MS, lent_ns=600 * MS))
+    borrowed = CellStats(run_ns=number * 600 * MS, borrowed_ns=number * 600 * MS)
+    return reading(
+        number,
+        [
+            Slot(live("host", cgid=1, weight=175, nr_runnable=1), ran(0.02 * number, 0.1 * number)),
+            Slot(
+                live("web", weight=300, nr_runnable=4),
+                ran(0.98 * number, 0.3 * number),
+                {6: 80 * number, 12: 20 * number},
+            ),
+            Slot(live("db", **own), lent if number else (), {3: 5 * number}),
+            Slot(
+                live("batch", weight=50, nr_runnable=9),
+                (*ran(0, 0.2 * number, 0.95 * number), borrowed),
+                {17: 3 * number},
+            ),
+            Slot(
+                live(
+                    "limited", quota_ns=20 * MS, period_ns=100 * MS, nr_runnable=2,
+                    throttled_ns=700 * MS * number, nr_throttled=10 * number,
+                ),
+                ran(0, 0.2 * number),
+                {23: number},
+            ),
+            Slot(live("a-name-of-63-" + "x" * 50)),
+            Slot(live("ends", state=CELL_DRAINING, nr_runnable=1)),
+            Slot(live("c000000000007")),
+            None,
+            Slot(live("red\x1b[31m", weight=10000)),
+        ],
+        CPUS,
+    )  # fmt: skip
+
+
+SEEN = usage(at(0), at(1))
+
+
+class Tables:
+    """In place of the kernel's: a reading a call."""
+
+    opened = 0
+
+    def __init__(self) -> None:
+        Tables.opened = 0
+
+    def read(self) -> Reading:
+        Tables.opened += 1
+        return at(Tables.opened - 1)
+
+    def __enter__(self) -> "Tables":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "Tables", Tables)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_screen(snapshot: Snapshot, columns: int) -> None:
+    lines = screen(SEEN, View(), columns, 24)
+    assert len(lines) == 24
+    assert max(map(len, lines)) <= columns
+    snapshot(f"top-{columns}", "\n".join(lines))
+
+
+def test_machine_of_many_cpus(snapshot: Snapshot) -> None:
+    many = (1 << 40) - 1
+    busy = [Slot(live("host")), Slot(live("web"), ran(*(cpu / 40 for cpu in range(40))))]
+    seen = usage(reading(0, [Slot(live("host")), Slot(live("web"))], many), reading(1, busy, many))
+    lines = screen(seen, View(), 80, 24)
+    assert max(map(len, lines)) <= 80
+    snapshot("top-many-cpus-80", "\n".join(lines))
+
+
+def test_before_the_first_figures() -> None:
+    assert len(screen(Usage(0, [], []), View(), 80, 24)) == 24
+
+
+@pytest.mark.parametrize("lines", [1, 5, 9])
+def test_small_screen(lines: int) -> None:
+    assert len(screen(SEEN, View(), 20, lines)) == lines
+    assert max(map(len, screen(SEEN, View(), 20, lines))) <= 20
+
+
+def test_colours_do_not_change_the_text() -> None:
+    plain = screen(SEEN, View(), 80, 24)
+    coloured = screen(SEEN, View(), 80, 24, colours=True)
+    assert any("\x1b[" in line for line in coloured)
+    assert [re.sub(r"\x1b\[\d+m", "", line).rstrip() for line in coloured] == [
+        line.rstrip() for line in plain
+    ]
+
+
+def order(view: View) -> list[int]:
+    return [row.cell for row in view.rows(SEEN)]
+
+
+@pytest.mark.parametrize(
+    ("column", "first"),
+    [
+        ("CELL", [0, 1, 2]), ("NAME", [5, 3, 7]), ("WEIGHT", [9, 1, 0]), ("GOT", [3, 1, 2]),
+        ("P99", [4, 3, 1]), ("THROTTLED", [4, 0, 1]), ("BORROW", [3, 0, 1]), ("LENT", [2, 0, 1]),
+        ("RUNNABLE", [3, 1, 4]),
+    ],
+)  # fmt: skip
+def test_order(column: str, first: list[int]) -> None:
+    assert order(View(order=column))[:3] == first
+
+
+def test_keys() -> None:
+    view = View()
+    view.press("r")
+    assert order(view)[-1] == 3
+    for key in ("r", "right"):
+        view.press(key)
+    assert view.order == "P50"
+    view.press("left")
+    view.press("left")
+    assert view.order == "PROMISED"
+    assert view.press(" ")
+    assert view.paused
+    assert not view.press("q")
+
+
+def test_scrolling_ends_at_the_last_cell() -> None:
+    view = View()
+    for _ in range(50):
+        view.press("down")
+    lines = screen(SEEN, view, 80, 12)
+    assert view.first == 9 - 4
+    assert "red" in lines[-2]
+    view.press("home")
+    assert view.first == 0
+
+
+def test_letters_stay_while_the_order_changes() -> None:
+    view = View()
+    view.name_letters(SEEN)
+    before = dict(view.letters)
+    assert before[0] == "0"
+    assert len(set(before.values())) == len(before) == 5
+    view.order, view.reverse = "NAME", True
+    view.name_letters(SEEN)
+    assert view.letters == before
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_pipe_gets_one_screen_with_all_cells(run: Run) -> None:
+    for words in ((), ("--once",)):
+        outcome = run("top", *words)
+        assert (outcome.status, outcome.stderr) == (0, "")
+        assert outcome.stdout.splitlines() == screen(SEEN, View(), 120)
+        assert "quit" not in outcome.stdout
+
+
+@pytest.mark.usefixtures("tables")
+def test_batch(run: Run) -> None:
+    outcome = run("top", "--batch", "3", "--sort", "weight", "--reverse")
+    assert outcome.stdout.count("ocihook top") == 3
+    assert outcome.stdout.count("by WEIGHT reversed") == 3
+
+
+@pytest.mark.usefixtures("tables")
+def test_json(run: Run) -> None:
+    outcome = run("top", "--json", "--batch", "2")
+    documents = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert len(documents) == 2
+    for document in documents:
+        assert schema.findings("top", document) == []
+        assert document["cells"][1]["got_cpus"] == 1.28
+
+
+@pytest.mark.usefixtures("tables")
+def test_unknown_column(run: Run) -> None:
+    outcome = run("top", "--sort", "colour")
+    assert outcome.status == os.EX_USAGE or outcome.status == 2
+    assert "colour: none of cell, name, weight" in " ".join(outcome.stderr.split())
+
+
+@pytest.mark.usefixtures("tables")
+def test_scheduler_that_ends_meanwhile(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_self: Tables) -> Reading:
+        raise SchedulerUnavailable("the scheduler has ended: unregistered", "start it")
+
+    monkeypatch.setattr(Tables, "read", ended)
+    message = "ocihook: the scheduler has ended: unregistered (start it)\n"
+    assert run("top", "--once") == (os.EX_UNAVAILABLE, "", message)
