@@ -39,6 +39,7 @@ Type=oneshot
 # Nothing keeps running: the scheduler is in the kernel.
 RemainAfterExit=yes
 ExecStart={command} scheduler start
+ExecReload={command} scheduler reload
 ExecStop={command} scheduler stop
 # The verifier takes a second; an emulated machine needs twenty.
 TimeoutStartSec=120

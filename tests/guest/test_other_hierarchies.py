@@ -46,7 +46,7 @@ def hierarchy(options: str, point: Path) -> Iterator[None]:
 
 @pytest.fixture
 def cgroups() -> Iterator[Iterator[Path]]:
-    """Make cgroups of v2 with nothing in them, whose ids are not all a multiple of one number apart.
+    """Make cgroups of v2 with nothing in them, their ids not all a multiple of one number apart.
 
     An id is that of the directory and goes on by one for each file. So the parents differ in the
     controllers that they have their children get, and with that in the number of files; and they

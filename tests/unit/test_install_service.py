@@ -29,7 +29,7 @@ def test_the_scheduler_starts_before_the_engines() -> None:
     assert lines(service.unit(Path("/bin/ocihook")), "RemainAfterExit") == ["yes"]
 
 
-@pytest.mark.parametrize("key", ["ExecStart", "ExecStop"])
+@pytest.mark.parametrize("key", ["ExecStart", "ExecReload", "ExecStop"])
 def test_its_commands_are_there(key: str) -> None:
     (line,) = lines(service.unit(Path("/bin/ocihook")), key)
     program, group, name = shlex.split(line)
