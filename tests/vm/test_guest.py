@@ -40,6 +40,12 @@ REFUSED = [
 LONG = {("forky", "7.3"): ("tests/guest/many_starts.py",)}
 """What takes minutes, and one session is enough for."""
 
+ONCE = tuple(
+    f"tests/guest/test_{topic}.py"
+    for topic in ("configuration", "doctor", "identity", "operator", "session")
+)
+"""What depends on neither kernel nor runtime: in the first session, and with ``--all-kernels``."""
+
 SYSTEMD = [
     pytest.param("trixie", "6.18"),
     pytest.param("forky", "7.3", marks=_ALL),
@@ -83,10 +89,12 @@ def test_guest_session(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    tests = ("tests/guest", *LONG.get((suite, kernel), ()))
     if request.config.getoption("--all-kernels"):
         monkeypatch.setenv("OCIHOOK_TEST_WATCH_S", str(_LONG_WATCH_S))
+    elif (suite, kernel) != GUESTS[0].values:
+        tests += tuple(f"--ignore={path}" for path in ONCE)
     with capfd.disabled():
-        tests = ("tests/guest", *LONG.get((suite, kernel), ()))
         status = _session(tests, suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
@@ -141,9 +149,9 @@ def _session(
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
     faulthandler.cancel_dump_traceback_later()
     # -P: the ocihook under test is the installed one, not the sources in /with.
-    pytest_command = ("python3", "-P", "-m", "pytest", *tests, "-p", "no:cacheprovider")
+    pytest_command = ("python3", "-P", "-m", "pytest", *tests, "--durations=10")
     request = Request(
-        command=(*pytest_command, "--junitxml=/out/junit.xml"),
+        command=(*pytest_command, "-p", "no:cacheprovider", "--junitxml=/out/junit.xml"),
         suite=suite,
         kernel=kernel,
         cpus=cpus,
