@@ -19,9 +19,9 @@ class Entry(NamedTuple):
 
 
 class Legend(NamedTuple):
-    """Cells by their time, most first, then all others as one, host, real-time, not recorded.
+    """Cells by their time, most first, then all others as one, host, real-time, not recorded, idle.
 
-    ``entry_of`` has the index of each label's entry; idle time has none.
+    ``entry_of`` has the index of each label's entry. Idle time has none: it is left white.
     """
 
     entries: tuple[Entry, ...]
@@ -46,6 +46,9 @@ def legend(recording: Recording) -> Legend:
         if times.get(label):
             entry_of[label] = len(entries)
             entries.append(Entry(label, colour, who != HOST, times[label]))
+    idle_ns = times.get(FIXED_LABELS[IDLE])
+    if idle_ns:
+        entries.append(Entry(FIXED_LABELS[IDLE], palette.IDLE, False, idle_ns))
     return Legend(tuple(entries), entry_of)
 
 

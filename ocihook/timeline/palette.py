@@ -15,6 +15,7 @@ they are and as seen with protanopia, deuteranopia and tritanopia (Machado, Oliv
 
 HOST = "#b8bdc6"
 OTHERS = "#3b3f46"
+IDLE = "#ffffff"
 REAL_TIME = "#000000"
 NOT_RECORDED = "#8a8f98"
 

@@ -130,26 +130,26 @@ def _short(label: str) -> str:
     return label if len(label) <= _LABEL_CHARS else f"{label[: _LABEL_CHARS - 1]}…"
 
 
-def _legend_places(found: Legend) -> Iterator[tuple[float, int, Entry]]:
-    """Yield (x, row, entry); idle time, which has no entry, needs no place."""
-    x, row = float(LEFT), 0
+def _legend_places(found: Legend) -> Iterator[tuple[int, int, Entry]]:
+    """Yield (x, row, entry)."""
+    x, row = LEFT, 0
     for entry in found.entries:
         wide = 46 + (len(_short(entry.label)) + 6) * _CHAR_PX
         if x + wide > WIDTH:
-            x, row = float(LEFT), row + 1
+            x, row = LEFT, row + 1
         yield x, row, entry
-        x += wide
+        x += round(wide)
 
 
 def _legend(
-    recording: Recording, found: Legend, places: list[tuple[float, int, Entry]], top: int
+    recording: Recording, found: Legend, places: list[tuple[int, int, Entry]], top: int
 ) -> Iterator[str]:
     total_ns = (recording.ended_ns - recording.began_ns) * len(recording.lanes) or 1
     for index, (x, row, entry) in enumerate(places):
         y = top + row * 24
         yield (
-            f'<rect x="{x:.0f}" y="{y - 11}" width="14" height="14"'
-            f' fill="{_fill(index, entry)}"/>'
-            f'<text x="{x + 20:.0f}" y="{y}">{markup.text(_short(entry.label))}'
+            f'<rect x="{x + 0.5}" y="{y - 10.5}" width="13" height="13"'
+            f' fill="{_fill(index, entry)}" class="grid"/>'
+            f'<text x="{x + 20}" y="{y}">{markup.text(_short(entry.label))}'
             f'<tspan class="dim" dx="6">{entry.time_ns / total_ns:.0%}</tspan></text>'
         )

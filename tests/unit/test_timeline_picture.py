@@ -100,7 +100,9 @@ def test_containers_of_one_name_are_one_line() -> None:
     """A container that was restarted is another cell by the same name."""
     lanes = {0: [Segment(0, 5, (1, 1)), Segment(5, 9, (1, 2)), Segment(9, 12, IDLE)]}
     found = legend(Recording("t", "m", 0, 12, lanes, {(1, 1): "web", (1, 2): "web"}))
-    assert [(entry.label, entry.time_ns) for entry in found.entries] == [("web", 9)]
+    assert [(entry.label, entry.time_ns) for entry in found.entries] == [
+        ("web", 9), ("idle", 3),
+    ]  # fmt: skip
 
 
 LENGTHS = st.lists(
@@ -145,7 +147,7 @@ def test_lanes_legend_and_axis_are_there() -> None:
     assert texts[2:11] == ["0 ms", "50", "100", "150", "200", "250", "300", "350", "400"]
     assert texts[11:15] == ["CPU 0", "CPU 1", "CPU 2", "CPU 3"]
     assert [text.rstrip("0123456789%") for text in texts[15:]] == [
-        "web", "index", "cache", "batch", "host", "real-time", "not recorded",
+        "web", "index", "cache", "batch", "host", "real-time", "not recorded", "idle",
     ]  # fmt: skip
 
 
