@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ocihook._bpf._libbpf import ffi, lib
-from ocihook._bpf.pinned import open_pin
+from ocihook._bpf.pinned import START_HINT, open_pin
 from ocihook._bpf.syscalls import map_lookup, map_sizes, prog_run
 from ocihook.abi import SchedulerRecord, SwitchEvent
 from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
@@ -82,7 +82,10 @@ class SwitchStream:
 
     def _lock(self, opened: ExitStack) -> None:
         """Hold the ring: of two readers each would get a part."""
-        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # stopped a moment ago
+            raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT) from None
         opened.callback(os.close, fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

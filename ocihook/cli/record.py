@@ -48,6 +48,7 @@ def record(
     if not 0 < seconds <= SECONDS_MAX:
         raise typer.BadParameter(f"--seconds {seconds:g}: not above 0 and up to {SECONDS_MAX:g}")
     wanted = _cpus(cpus)
+    files.require_replaceable(to)
     # 15 ms, for this command alone.
     from ocihook.sched import recording
 
@@ -58,6 +59,8 @@ def record(
         output.show_json(document)
     else:
         output.say(output.printable(_line(document)))
+        if not recorded.cells():
+            output.say("no cell ran meanwhile: see which there are with ocihook cells")
 
 
 def _cpus(text: str) -> list[int]:

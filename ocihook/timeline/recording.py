@@ -48,6 +48,11 @@ class Recording(NamedTuple):
         fixed = FIXED_LABELS.get(who)
         return fixed or self.names.get(who) or f"cell {who[0]} (ended)"
 
+    def cells(self) -> set[Who]:
+        """Return the cells that ran; the host is none."""
+        everybody = {segment.who for lane in self.lanes.values() for segment in lane}
+        return everybody - set(FIXED_LABELS)
+
     def times_ns(self) -> dict[str, int]:
         """Return how long each label ran, on all CPUs together; idle time included."""
         times: dict[str, int] = {}

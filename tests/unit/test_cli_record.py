@@ -2,6 +2,7 @@
 """``ocihook record``: files, messages, what ends a recording. The kernel's part is played here;
 tests/guest/test_record.py has the real one."""
 
+import errno
 import json
 import os
 import signal
@@ -13,11 +14,12 @@ from typing import Any, ClassVar
 
 import fixed_recording
 import pytest
+from test_cli_messages import HOSTS, Host, lasting
 
 from ocihook import schema, topology
-from ocihook._bpf import switches
-from ocihook.abi import RUN_CELL, Cell
-from ocihook.errors import SchedulerUnavailable, SystemCallError
+from ocihook._bpf import pinned, switches
+from ocihook.abi import RUN_CELL, Cell, SchedulerRecord
+from ocihook.errors import SystemCallError
 from ocihook.sched import probe, recording
 from ocihook.timeline.lanes import Switch
 
@@ -180,31 +182,94 @@ def test_memory_is_bounded(
     assert outcome.stdout.endswith("dropped; ended early, at 1,000 segments\n")
 
 
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A machine on which nothing can be recorded, each in turn."""
+    found = HOSTS[request.param]
+
+    def obj_get(path: str) -> int:
+        if found.pin_errno:
+            raise SystemCallError(f"pin {path}", found.pin_errno)
+        return os.open("/dev/null", os.O_RDONLY)
+
+    monkeypatch.setattr(pinned, "obj_get", obj_get)
+    monkeypatch.setattr(switches, "map_sizes", lambda _fd: (4, 8))
+    monkeypatch.setattr(probe, "supported", lambda *_: found.sched_ext)
+    monkeypatch.setattr(probe, "running_ops", lambda *_: found.scheduler)
+    return found
+
+
+REFUSALS = {
+    "without-sched-ext": (os.EX_UNAVAILABLE, "kernel RELEASE has no sched_ext (boot a kernel "),
+    "stopped": (os.EX_UNAVAILABLE, "no ocihook scheduler is loaded (start it with: ocihook "),
+    "foreign-scheduler": (os.EX_UNAVAILABLE, "another sched_ext scheduler runs: lavd (stop it "),
+    "not-root": (os.EX_NOPERM, "pin /sys/fs/bpf/ocihook/vN/scheduler: permission denied (run this"),
+    "pins-of-another-build": (os.EX_PROTOCOL, "the scheduler was loaded by another build (rest"),
+}
+
+
+def test_where_nothing_can_be_recorded_it_says_why_and_leaves_no_file(
+    run: Run, tmp_path: Path, host: Host
+) -> None:
+    outcome = run("record", "-s", "1", "-o", str(tmp_path / "t.svg"))
+    status, message = next(REFUSALS[name] for name, each in HOSTS.items() if each is host)
+    assert (outcome.status, outcome.stdout) == (status, "")
+    assert lasting(outcome.stderr).startswith(f"ocihook: {message}")
+    assert outcome.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_scheduler_from_before_there_was_record(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def obj_get(path: str) -> int:
+        if path.endswith("/scheduler"):
+            return os.open("/dev/null", os.O_RDONLY)
+        raise SystemCallError(f"pin {path}", errno.ENOENT)
+
+    monkeypatch.setattr(pinned, "obj_get", obj_get)
+    monkeypatch.setattr(switches, "map_sizes", lambda _fd: (4, SchedulerRecord.LAYOUT.size))
+    pins = str(tmp_path)
+    monkeypatch.setattr(recording, "SwitchStream", lambda: switches.SwitchStream(pins))
+    outcome = run("record", "-o", str(tmp_path / "t.svg"))
+    assert outcome == (
+        os.EX_PROTOCOL,
+        "",
+        "ocihook: the scheduler that runs cannot record"
+        " (restart the scheduler with this version of ocihook)\n",
+    )
+
+
 @pytest.mark.parametrize(
-    ("error", "status", "message"),
+    ("name", "message"),
     [
         (
-            SchedulerUnavailable("no ocihook scheduler is loaded", "start it with: ..."),
-            os.EX_UNAVAILABLE,
-            "no ocihook scheduler is loaded (start it with: ...)",
+            "missing/t.svg",
+            "cannot be written: no such file or directory (make its directory first)",
         ),
-        (
-            SystemCallError("open of pin", 13, "run this command as root"),
-            os.EX_NOPERM,
-            "open of pin: permission denied (run this command as root)",
-        ),
+        ("link.svg", "is no plain file (name one, or a new one)"),
+        ("directory.svg", "is no plain file (name one, or a new one)"),
     ],
 )
-def test_without_a_scheduler_or_root_no_file_is_left(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    error: Exception, status: int, message: str,
-) -> None:  # fmt: skip
-    def open_pin(*_: object) -> int:
-        raise error
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_recorded(
+    run: Run, fixed: list[Any], tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "link.svg").symlink_to("/dev/null")
+    (tmp_path / "directory.svg").mkdir()
+    to = tmp_path / name
+    outcome = run("record", "-o", str(to))
+    assert outcome == (os.EX_CANTCREAT, "", f"ocihook: {to}: {message}\n")
+    assert fixed == []
 
-    monkeypatch.setattr(switches, "open_pin", open_pin)
-    monkeypatch.setattr(probe, "supported", lambda *_: True)
-    monkeypatch.setattr(probe, "running_ops", lambda *_: None)
-    outcome = run("record", "-s", "1", "-o", str(tmp_path / "t.svg"))
-    assert outcome == (status, "", f"ocihook: {message}\n")
-    assert os.listdir(tmp_path) == []
+
+def test_where_no_cell_ran_it_says_so(kernel: type[Stream], run: Run, tmp_path: Path) -> None:
+    def now(self: Stream, cpu: int) -> Switch:
+        return (time.monotonic_ns(), cpu, self.seq, 0, 0, RUN_CELL, 0)
+
+    kernel.now = now  # type: ignore[method-assign]
+    kernel.per_read = 0
+    outcome = run("record", "-s", "0.1", "-o", str(tmp_path / "t.svg"))
+    assert outcome.status == 0
+    assert outcome.stdout.endswith(
+        ", 0 switches dropped\nno cell ran meanwhile: see which there are with ocihook cells\n"
+    )
