@@ -18,6 +18,10 @@ from ocihook.timeline.recording import FIXED_LABELS, Recording, Who
 READ_EVERY_S = 0.02
 """The ring holds 26,000 switches; a CPU makes tens of thousands a second where it is worst."""
 
+QUIET_READ_EVERY_S = 0.1
+QUIET_SWITCHES = 1000
+"""With fewer in a reading, the next one comes later: the reader runs on what it records."""
+
 SEGMENTS_MAX = 500_000
 """What is kept: some 100 MB. A recording that has more ends there, and says so."""
 
@@ -94,13 +98,17 @@ def record(seconds: float, cpus: list[int], title: str) -> Recording:
             for cpu in cpus:
                 names.note(lanes.add(stream.now(cpu)))
             until_ns = began_ns + int(seconds * NS_PER_S)
-            while not stop and time.monotonic_ns() < until_ns and lanes.count() < SEGMENTS_MAX:
-                if stream.exited_ns():
+            pause_s = READ_EVERY_S
+            while not stop and lanes.count() < SEGMENTS_MAX and not stream.exited_ns():
+                left_s = (until_ns - time.monotonic_ns()) / NS_PER_S
+                if left_s <= 0:
                     break
-                time.sleep(min(READ_EVERY_S, seconds))
-                _take(stream, lanes, names)
-            stream.detach()
+                time.sleep(min(pause_s, left_s))
+                quiet = _take(stream, lanes, names) < QUIET_SWITCHES
+                pause_s = QUIET_READ_EVERY_S if quiet else READ_EVERY_S
+            # Not after: closing a link takes 100 ms (synchronize_rcu_tasks), and nothing is seen.
             ended_ns = time.monotonic_ns()
+            stream.detach()
             _take(stream, lanes, names)
             ended_ns, note = _end(stream.exited_ns(), ended_ns, lanes.count())
         finally:
@@ -117,9 +125,12 @@ def record(seconds: float, cpus: list[int], title: str) -> Recording:
     )
 
 
-def _take(stream: SwitchStream, lanes: Lanes, names: Names) -> None:
-    for switch in stream.read():
+def _take(stream: SwitchStream, lanes: Lanes, names: Names) -> int:
+    """Add what the ring holds; return how many switches that were."""
+    switches = stream.read()
+    for switch in switches:
         names.note(lanes.add(switch))
+    return len(switches)
 
 
 def _end(exited_ns: int, ended_ns: int, segments: int) -> tuple[int, str]:

@@ -130,6 +130,11 @@ def _short(label: str) -> str:
     return label if len(label) <= _LABEL_CHARS else f"{label[: _LABEL_CHARS - 1]}…"
 
 
+def _share(part: float) -> str:
+    """Return a percentage; what ran is never nothing."""
+    return "<1%" if 0 < part < 0.005 else f"{part:.0%}"
+
+
 def _legend_places(found: Legend) -> Iterator[tuple[int, int, Entry]]:
     """Yield (x, row, entry)."""
     x, row = LEFT, 0
@@ -147,9 +152,10 @@ def _legend(
     total_ns = (recording.ended_ns - recording.began_ns) * len(recording.lanes) or 1
     for index, (x, row, entry) in enumerate(places):
         y = top + row * 24
+        share = markup.text(_share(entry.time_ns / total_ns))
         yield (
             f'<rect x="{x + 0.5}" y="{y - 10.5}" width="13" height="13"'
             f' fill="{_fill(index, entry)}" class="grid"/>'
             f'<text x="{x + 20}" y="{y}">{markup.text(_short(entry.label))}'
-            f'<tspan class="dim" dx="6">{entry.time_ns / total_ns:.0%}</tspan></text>'
+            f'<tspan class="dim" dx="6">{share}</tspan></text>'
         )

@@ -128,6 +128,13 @@ def test_area_is_time(lengths: list[tuple[int, tuple[int, int]]], width: int) ->
     assert all(0 <= x < width and 0 <= y < 24 for x, y in cells)
 
 
+def test_what_ran_is_never_nothing() -> None:
+    lane = [Segment(0, 996, (1, 1)), Segment(996, 1000, (2, 1))]
+    drawn = svg.render(Recording("t", "m", 0, 1000, {0: lane}, {(1, 1): "a", (2, 1): "b"}))
+    texts = ["".join(text.itertext()) for text in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    assert texts[-2:] == ["a100%", "b<1%"]
+
+
 def test_slices_too_short_to_be_seen_are_bands() -> None:
     lane = [Segment(at, at + 1, (1 + (at % 4 == 3), 1)) for at in range(4000)]
     drawn = boxes(lane, 0, 4000, {(1, 1): 0, (2, 1): 1}, 100, 24)
