@@ -26,7 +26,9 @@ TO = typer.Option(
     metavar="FILE",
     help="Write FILE: .svg, a picture; .html, a page to zoom in; .json, for Perfetto or Chrome.",
 )
-TITLE = typer.Option("Which cell ran on which CPU", "--title", help="What stands above it.")
+TITLE = typer.Option(
+    "Which cell ran on which CPU", "--title", metavar="TEXT", help="What stands above it."
+)
 CPUS = typer.Option("", "--cpus", metavar="CPULIST", help="Record these CPUs only, like 0-3,8.")
 AS_JSON = typer.Option(False, "--json", help="Say what was recorded as JSON (recording.schema).")
 
