@@ -170,6 +170,44 @@ def test_killed_it_leaves_nothing_attached_and_the_next_one_records(tmp_path: Pa
     assert document["dropped"] == 0
 
 
+PING_PONG = """
+import os
+here, there = os.pipe(), os.pipe()
+read, write = (here[0], there[1]) if os.fork() else (there[0], here[1])
+os.write(write, b".")
+while os.read(read, 1):
+    os.write(write, b".")
+"""
+"""Two processes that wake each other: thousands of switches a second."""
+
+
+@RUNNING
+def test_what_comes_faster_than_it_reads_is_counted_and_not_made_up(tmp_path: Path) -> None:
+    to = tmp_path / "t.json"
+    with (
+        subprocess.Popen(["python3", "-IS", "-c", PING_PONG], start_new_session=True) as players,
+        recording(to, "--json") as process,
+    ):
+        try:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(20)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=DEADLINE_S)
+        finally:
+            os.killpg(players.pid, signal.SIGKILL)
+    assert (process.returncode, stderr) == (0, "")
+    document = json.loads(stdout)
+    assert document["dropped"] > 0
+    assert document["segments"] > 1000
+    run_ns = document["run_ns"]
+    assert sum(run_ns.values()) == CPUS * document["duration_ns"]
+    assert 1e9 < run_ns["not recorded"] < CPUS * document["duration_ns"], run_ns
+    events = json.loads(to.read_text())["traceEvents"]
+    assert [event for event in events if event.get("cat") == "dropped"]
+
+
 @RUNNING
 def test_there_is_one_recording_at_a_time(tmp_path: Path) -> None:
     with recording(tmp_path / "first.svg"):
