@@ -223,6 +223,32 @@ struct cell_sweep {
 	__u32 _pad;
 };
 
+/* What comes on a CPU. */
+enum run_kind {
+	/* The CPU's idle task. */
+	RUN_IDLE,
+	/* A task of sched_ext, in its cell. */
+	RUN_CELL,
+	/* A task of another class: real-time, deadline, the stopper. */
+	RUN_OTHER,
+};
+
+/*
+ * A record of the ring buffer `switches`: a task comes on a CPU. Also in (cpu)
+ * and out of running_on.
+ */
+struct switch_event {
+	/* CLOCK_MONOTONIC */
+	__u64 at_ns;
+	__u32 cpu;
+	/* One more than that of the CPU's last switch; a gap was dropped. */
+	__u32 seq;
+	__u32 cell;
+	__u32 generation;
+	__u32 kind; /* enum run_kind */
+	__s32 pid;
+};
+
 /* What the loader decides before the object is loaded. */
 struct scheduler_config {
 	/* cgroup id of the root that the loader sees; cells lie below it. */
@@ -266,6 +292,7 @@ _Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");
 _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
+_Static_assert(sizeof(struct switch_event) == 32, "ABI: switch_event");
 _Static_assert(sizeof(struct scheduler_config) == 2064,
 	       "ABI: scheduler_config");
 _Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");

@@ -144,6 +144,8 @@ struct cpu_ctx {
 	u32 running_cell;
 	u64 running_vtime;
 	u64 running_since_ns;
+	/* Switches while somebody records; written by the CPU itself. */
+	u32 nr_switches;
 };
 
 struct {

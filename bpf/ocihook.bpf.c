@@ -31,6 +31,7 @@
  *	dispatch.bpf.h	what a CPU runs next
  *	stats.bpf.h	how long tasks waited, how often they were stopped
  *	dump.bpf.h	all of that for the kernel's log
+ *	switches.bpf.h	whose task runs where, for a recording
  *
  *	table.bpf.h	the slots of the cell table
  *	claim.bpf.h	how CPUs become a cell's own
@@ -54,6 +55,7 @@
 #include "programs.bpf.h"
 #include "share.bpf.h"
 #include "stats.bpf.h"
+#include "switches.bpf.h"
 #include "task.bpf.h"
 #include "throttle.bpf.h"
 
@@ -65,6 +67,7 @@ const volatile enum ocihook_abi
 const volatile enum cell_state abi_cell_state SEC(".rodata");
 const volatile enum cell_field abi_cell_field SEC(".rodata");
 const volatile enum cell_flag abi_cell_flag SEC(".rodata");
+const volatile enum run_kind abi_run_kind SEC(".rodata");
 
 SEC("struct_ops/ocihook_select_cpu")
 s32 ocihook_select_cpu(u64 *ctx)

@@ -43,10 +43,12 @@ typedef __u64 u64;
 enum {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 	BPF_MAP_TYPE_CGRP_STORAGE = 32,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+	BPF_RB_NO_WAKEUP = 1,
 	CLOCK_MONOTONIC = 1,
 };
 
@@ -150,6 +152,7 @@ struct task_struct {
 	unsigned int flags;
 	int nr_cpus_allowed;
 	int pid;
+	int prio;
 	const cpumask_t *cpus_ptr;
 	struct css_set *cgroups;
 	struct sched_ext_entity scx;

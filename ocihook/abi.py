@@ -36,6 +36,9 @@ CELL_FLAG_FIXED_WEIGHT = 4
 CELL_FLAG_FIXED_QUOTA = 8
 CELL_FLAG_OWNS = 16
 CELL_FLAG_GUEST = 32
+RUN_IDLE = 0
+RUN_CELL = 1
+RUN_OTHER = 2
 
 
 class Cell(Record):
@@ -329,6 +332,41 @@ class CellSweep(Record):
         self.claims = claims
         self.dead = dead
         self.drained = drained
+
+
+class SwitchEvent(Record):
+    """``struct switch_event`` of bpf/abi.h, 32 bytes."""
+
+    __slots__ = (
+        "at_ns",
+        "cpu",
+        "seq",
+        "cell",
+        "generation",
+        "kind",
+        "pid",
+    )
+    LAYOUT = Struct("<QIIIIIi")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1,)
+
+    def __init__(
+        self,
+        *,
+        at_ns: int = 0,
+        cpu: int = 0,
+        seq: int = 0,
+        cell: int = 0,
+        generation: int = 0,
+        kind: int = 0,
+        pid: int = 0,
+    ) -> None:
+        self.at_ns = at_ns
+        self.cpu = cpu
+        self.seq = seq
+        self.cell = cell
+        self.generation = generation
+        self.kind = kind
+        self.pid = pid
 
 
 class SchedulerConfig(Record):

@@ -31,6 +31,7 @@ NAMES = (
     "installation",
     "oci-config",
     "oci-state",
+    "recording",
     "scheduler-reload",
     "scheduler-status",
     "spec-config",

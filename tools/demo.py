@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Show real containers getting their cells, sharing CPUs by weight, and leaving.
 
-``./dev demo`` runs it in a virtual machine, ``./dev demo --host`` on this machine. It exits with 0
-only if everything that it announces came true.
+``./dev demo`` runs it in a virtual machine, ``./dev demo --host`` on this machine. Half a second of
+it becomes a timeline, the SVG that the argument names. It exits with 0 only if everything that it
+announces came true.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ from rich.table import Table
 
 from ocihook.errors import OcihookError
 from ocihook.install import hooks
-from ocihook.sched import loader
+from ocihook.sched import loader, recording
 from ocihook.sched.cells import list_cells
+from ocihook.timeline import svg
 
 SECONDS = 12.0
 """How long the table is shown, and CPU time is counted."""
 
 PROGRAM = "ocihook-hook"
 """The hook program, below the demo's own directory: nothing on the machine is changed."""
+
+RECORDED_S = 0.5
 
 TOLERANCE = 0.15
 """How far a share may be from what the weights promise."""
@@ -148,8 +152,19 @@ def check_shares(used_ns: dict[str, int]) -> None:
             raise Failed(f"{container} got {got[container]:.1%}, its weight promises {due:.1%}")
 
 
-def perform(directory: Path) -> None:
-    """Run the whole demo with bundles below ``directory``."""
+def record(to: Path) -> None:
+    """Write a timeline of what runs now, with all of the cast in it."""
+    online = range(os.cpu_count() or 1)
+    recorded = recording.record(RECORDED_S, list(online), "Which cell ran on which CPU")
+    missing = {f"demo-{actor.name}" for actor in CAST} - recorded.times_ns().keys()
+    if missing:
+        raise Failed(f"{', '.join(sorted(missing))} did not run while it was recorded")
+    to.write_text(svg.render(recorded), encoding="utf-8")
+    console.print(f"recorded {RECORDED_S} s of which cell ran on which CPU: {to.name}")
+
+
+def perform(directory: Path, timeline: Path) -> None:
+    """Run the whole demo with bundles below ``directory``, and write the timeline."""
     console.print("starting the scheduler; the loader leaves, the kernel keeps it")
     loader.start()
     hooks.install(hooks_dir=directory / "hooks.d", program=directory / PROGRAM)
@@ -168,6 +183,7 @@ def perform(directory: Path) -> None:
         used_ns = watch(containers)
         if not console.is_terminal:
             console.line()  # Live ends a file's last line only on a terminal
+        record(timeline)
         for container in containers:
             container.kill_tasks()
         for container in containers:
@@ -185,12 +201,12 @@ def perform(directory: Path) -> None:
 
 
 def main() -> int:
-    """Run the demo and clean up; return the exit status."""
+    """Run the demo, with the timeline's file as its argument, and clean up; return the status."""
     started_before = False
     try:
         started_before = loader.is_running()
         with tempfile.TemporaryDirectory(prefix="ocihook-demo-") as directory:
-            perform(Path(directory))
+            perform(Path(directory), Path(sys.argv[1]))
         status = 0
     except (Failed, OcihookError, subprocess.TimeoutExpired, AssertionError) as error:
         print(f"demo: {error}", file=sys.stderr)

@@ -29,10 +29,11 @@ STRUCTS = (
     "cell_release",
     "cell_query",
     "cell_sweep",
+    "switch_event",
     "scheduler_config",
     "scheduler_record",
 )
-ENUMS = ("ocihook_abi", "cell_state", "cell_field", "cell_flag")
+ENUMS = ("ocihook_abi", "cell_state", "cell_field", "cell_flag", "run_kind")
 
 # Linux, include/uapi/linux/btf.h: the kinds by number.
 INT, ARRAY, STRUCT, ENUM, TYPEDEF, VOLATILE, CONST, ENUM64 = 1, 3, 4, 6, 8, 9, 10, 19

@@ -56,6 +56,12 @@ int bpf_link__destroy(struct bpf_link *link);
 
 const char *libbpf_version_string(void);
 
+struct ring_buffer;
+struct ring_buffer *switch_ring(int map_fd);
+int switch_ring_read(struct ring_buffer *ring, void *data, size_t bytes);
+void ring_buffer__free(struct ring_buffer *ring);
+int bpf_raw_tracepoint_open(const char *name, int program_fd);
+
 void log_start(void);
 const char *log_text(void);
 int kfunc_has_aux(const char **names, int count);
@@ -69,6 +75,7 @@ ffibuilder.set_source(
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +206,37 @@ static int drop_unknown_ops(struct bpf_object *object, const char *map, const ch
 out:
 	btf__free(kernels);
 	return dropped;
+}
+
+/* Where records of a ring buffer are copied to; one ring at a time in a process. */
+static struct {
+	char *data;
+	size_t bytes, used;
+} sink;
+
+/* The last record that fits ends the reading: what is not taken stays in the ring. */
+static int keep(void *context, void *data, size_t bytes)
+{
+	memcpy(sink.data + sink.used, data, bytes);
+	sink.used += bytes;
+	return sink.bytes - sink.used < bytes ? -ENOSPC : 0;
+}
+
+static struct ring_buffer *switch_ring(int map_fd)
+{
+	return ring_buffer__new(map_fd, keep, NULL, NULL);
+}
+
+/* Take as many records as fit, of one size each; returns their bytes, or a negative errno. */
+static int switch_ring_read(struct ring_buffer *ring, void *data, size_t bytes)
+{
+	int err;
+
+	sink.data = data;
+	sink.bytes = bytes;
+	sink.used = 0;
+	err = ring_buffer__consume(ring);
+	return err < 0 && err != -ENOSPC ? err : (int)sink.used;
 }
 """,
     py_limited_api=True,

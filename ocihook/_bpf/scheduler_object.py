@@ -9,8 +9,16 @@ from ocihook._bpf._libbpf import ffi, lib
 from ocihook.abi import SchedulerConfig
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 
-MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer")
-PROGRAMS = ("cell_register", "cell_update", "cell_unregister", "cell_gc", "cell_of")
+MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer", "switches")
+PROGRAMS = (
+    "cell_register",
+    "cell_update",
+    "cell_unregister",
+    "cell_gc",
+    "cell_of",
+    "record_switch",
+    "running_on",
+)
 OPS = "ocihook_ops"
 """The struct_ops map. Pinned too: an ejected scheduler can be attached again from it."""
 

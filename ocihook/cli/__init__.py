@@ -19,6 +19,7 @@ from ocihook.cli import (
     install,
     metrics,
     output,
+    record,
     scheduler,
     top,
     validate,
@@ -47,6 +48,7 @@ metrics.add_to(app)
 version.add_to(app)
 doctor.add_to(app)
 top.add_to(app)
+record.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,8 @@ from ocihook.errors import InstallError
 Ours = Callable[[bytes], bool]
 """Tells from the content of a file whether we have written it."""
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
 Step = tuple[str, Path]
 """What was done ("placed", "kept", "removed", "absent", "left", "compiled"), and to what."""
 
@@ -60,10 +62,24 @@ def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None
     Raises:
         InstallError: when what is there is no plain file, or the system refuses.
     """
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
-        raise InstallError(f"{path}: is no plain file", "name one, or a new one")
+    _require_plain(path)
     try:
         _replace(path, content, mode, owner)
+    except OSError as error:
+        raise _failure(path, "written", error) from error
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise what :func:`replace` would: for who has to work long before there is a content.
+
+    Raises:
+        InstallError: when what is there is no plain file, or the system refuses.
+    """
+    _require_plain(path)
+    temporary = _temporary(path)
+    try:
+        os.close(os.open(temporary, _NEW, 0o600))
+        temporary.unlink()
     except OSError as error:
         raise _failure(path, "written", error) from error
 
@@ -122,11 +138,19 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes()
 
 
-def _replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+def _require_plain(path: Path) -> None:
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise InstallError(f"{path}: is no plain file", "name one, or a new one")
+
+
+def _temporary(path: Path) -> Path:
     # Not *.json: podman reads every such file of its directory, whole or not.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(temporary, flags, 0o600)
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    temporary = _temporary(path)
+    file = os.open(temporary, _NEW, 0o600)
     try:
         with os.fdopen(file, "wb") as stream:
             stream.write(content)

@@ -31,6 +31,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("For node_exporter's textfile collector:",
          "ocihook metrics -o /var/lib/prometheus/node-exporter/ocihook.prom"),
     ),
+    "record": (
+        ("Two seconds as a page to zoom in:", "ocihook record --seconds 2 -o timeline.html"),
+        ("CPUs 0 to 3, as a picture for a report:",
+         "ocihook record --cpus 0-3 --title 'web under load' -o timeline.svg"),
+        ("For ui.perfetto.dev:", "ocihook record -o timeline.json"),
+    ),
     "validate": (("A bundle before its container is made:", "ocihook validate /srv/bundle"),),
 }  # fmt: skip
 """By command: what for, and the line to type."""

@@ -83,11 +83,13 @@ def test_content(wheel: Wheel) -> None:
              for stage in ("createRuntime", "poststart", "poststop")}  # fmt: skip
     schemas = {f"ocihook/schemas/{name}.schema.json" for name in schema.NAMES}
     parts = {"ocihook.bpf.o", "_libbpf.abi3.so", "_syscalls.abi3.so"}
-    assert hooks | schemas | {"ocihook/py.typed"} | {str(BPF / part) for part in parts} <= files
+    others = {"ocihook/py.typed", "ocihook/timeline/page.html"}
+    expected = hooks | schemas | others | {str(BPF / part) for part in parts}
+    assert expected <= files
     data = {
         name for name in files if not name.endswith((".py", ".pyi")) and "dist-info" not in name
     }
-    assert data == hooks | schemas | {"ocihook/py.typed"} | {str(BPF / part) for part in parts}
+    assert data == expected
     assert {name.split("/")[0] for name in files} == {
         "ocihook",
         f"ocihook-{ocihook.__version__}.dist-info",

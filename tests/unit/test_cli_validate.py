@@ -140,6 +140,7 @@ JSON = {
     ("doctor",): "doctor", ("install",): "installation", ("uninstall",): "installation",
     ("top",): "top", ("scheduler", "reload"): "scheduler-reload",
     ("cells", "release"): "cell-release",
+    ("record",): "recording",
 }  # fmt: skip
 """Every command with --json, and the schema of what it prints."""
 

@@ -16,7 +16,12 @@ RECORDS = [
     for value in vars(abi).values()
     if isinstance(value, type) and issubclass(value, Record) and value is not Record
 ]
-RANGES = {"I": (0, (1 << 32) - 1), "Q": (0, (1 << 64) - 1), "q": (-(1 << 63), (1 << 63) - 1)}
+RANGES = {
+    "I": (0, (1 << 32) - 1),
+    "i": (-(1 << 31), (1 << 31) - 1),
+    "Q": (0, (1 << 64) - 1),
+    "q": (-(1 << 63), (1 << 63) - 1),
+}
 
 
 def members(record: type[Record]) -> dict[str, st.SearchStrategy[Any]]:
