@@ -55,7 +55,7 @@ SYSTEMD = [
 EXPECTED_SKIPS: dict[str, str] = {}
 """Guest tests that may skip, with the reason. A skip that is not here is a failure."""
 
-_GUEST_TIMEOUT_S = 2400
+GUEST_TIMEOUT_S = 2400
 
 _LONG_WATCH_S = 60
 """How long it is watched beside load from outside of its namespace; without this: 8 s."""
@@ -78,7 +78,7 @@ def session_problems(junit: Path) -> list[str]:
     return problems
 
 
-@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), GUESTS)
 def test_guest_session(
     suite: str,
@@ -95,57 +95,58 @@ def test_guest_session(
     elif (suite, kernel) != GUESTS[0].values:
         tests += tuple(f"--ignore={path}" for path in ONCE)
     with capfd.disabled():
-        status = _session(tests, suite, kernel, wheel, tmp_path)
+        status = session(tests, suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), REFUSED)
 def test_malformed_kernel_is_refused(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        status = _session(("tests/guest/refused.py",), suite, kernel, wheel, tmp_path)
+        status = session(("tests/guest/refused.py",), suite, kernel, wheel, tmp_path)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
 def test_machine_of_two_caches(
     wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
         tests = ("tests/guest/two_caches.py",)
-        status = _session(tests, "trixie", "6.18", wheel, tmp_path, cpus=4, sockets=2)
+        status = session(tests, "trixie", "6.18", wheel, tmp_path, cpus=4, sockets=2)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), SYSTEMD)
 def test_systemd_makes_the_cgroups(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
         tests = ("tests/guest/systemd.py",)
-        status = _session(tests, suite, kernel, wheel, tmp_path, init="systemd")
+        status = session(tests, suite, kernel, wheel, tmp_path, init="systemd")
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-def _session(
+def session(
     tests: tuple[str, ...],
     suite: str,
     kernel: str,
-    wheel: Path,
+    wheel: Path | None,
     out_dir: Path,
     *,
     cpus: int = 2,
     sockets: int = 1,
     init: str = "plain",
+    with_dir: Path = CLONE,
 ) -> int:
-    """Run the tests in a guest of their own and return pytest's exit status."""
+    """Run the tests of ``with_dir`` in a guest of their own and return pytest's exit status."""
     # pyproject.toml's faulthandler_timeout is for tests that hang here; the guest has its own.
     faulthandler.cancel_dump_traceback_later()
     # -P: the ocihook under test is the installed one, not the sources in /with.
@@ -156,8 +157,8 @@ def _session(
         kernel=kernel,
         cpus=cpus,
         sockets=sockets,
-        timeout_s=_GUEST_TIMEOUT_S,
-        with_dir=CLONE,
+        timeout_s=GUEST_TIMEOUT_S,
+        with_dir=with_dir,
         out_dir=out_dir,
         wheel=wheel,
         init=init,

@@ -3,27 +3,21 @@
 
 from __future__ import annotations
 
-import faulthandler
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from . import image, wheelhouse
-from .run import Request, run
-from .test_guest import session_problems
-
-CLONE = Path(__file__).parents[2]
+from .test_guest import CLONE, GUEST_TIMEOUT_S, session, session_problems
 
 _FILES = ("docs/tutorial.md", "tests/guest/tutorial.py")
 _SUITE = "trixie"
-"""The release that the page is written for."""
+_KERNEL = "6.18"
+"""What the page is written for."""
 
-_GUEST_TIMEOUT_S = 2400
 
-
-@pytest.mark.timeout(_GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
 def test_a_new_user(wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         directory = tmp_path / "with"
@@ -32,17 +26,7 @@ def test_a_new_user(wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[st
             shutil.copy(CLONE / name, directory / name)
         shutil.copytree(wheelhouse.find(image.find(_SUITE).site), directory / "wheels")
         shutil.copy(wheel, directory)
-        faulthandler.cancel_dump_traceback_later()
-        command = ("python3", "-P", "-m", "pytest", "tests/guest/tutorial.py")
-        request = Request(
-            command=(*command, "-p", "no:cacheprovider", "--junitxml=/out/junit.xml"),
-            suite=_SUITE,
-            timeout_s=_GUEST_TIMEOUT_S,
-            with_dir=directory,
-            out_dir=tmp_path,
-            init="systemd",
-        )
-        print(flush=True)
-        status = run(request, sys.stdout.buffer)
+        tests = (_FILES[1],)
+        status = session(tests, _SUITE, _KERNEL, None, tmp_path, init="systemd", with_dir=directory)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
