@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``ocihook cells set``: change a live cell."""
 
+from typing import Any
+
 import typer
 
 from ocihook import cpulist
@@ -9,7 +11,7 @@ from ocihook.cli import config, output
 from ocihook.errors import PolicyError
 from ocihook.limits import NS_PER_US
 from ocihook.policy import Policy
-from ocihook.sched.cell_set import change_cell
+from ocihook.sched.cell_set import Outcome, change_cell
 from ocihook.sched.change import Change, parse_cpus, parse_quota
 
 
@@ -30,6 +32,9 @@ def set_cell(
         None, "--borrow/--no-borrow", help="Whether it uses idle CPUs that are others' own."
     ),
     force: bool = typer.Option(False, help="Go past the limits of the configuration."),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print JSON (schemas/cell-change.schema.json)."
+    ),
 ) -> None:
     """Change a live cell, at once and for the next start of the scheduler.
 
@@ -50,7 +55,10 @@ def set_cell(
     outcome = change_cell(which, change, given_out=policy.own_cpus_mask())
     for warning in outcome.warnings:
         output.complain(warning)
-    output.say(f"cell {outcome.slot}: {_describe(outcome.spec, change)}")
+    if as_json:
+        output.show_json(_document(outcome))
+    else:
+        output.say(f"cell {outcome.slot}: {_describe(outcome.spec, change)}")
 
 
 def _limit(change: Change, policy: Policy) -> None:
@@ -63,6 +71,25 @@ def _limit(change: Change, policy: Policy) -> None:
     except PolicyError as error:
         error.hint = "--force goes past it"
         raise
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    spec = outcome.spec
+    quota = {
+        "quota_us": spec.quota_ns // NS_PER_US,
+        "period_us": spec.period_ns // NS_PER_US,
+        "burst_us": spec.burst_ns // NS_PER_US,
+    }
+    return {
+        "cell": outcome.slot,
+        "name": spec.name,
+        "weight": spec.weight,
+        "own_cpus": cpulist.format(spec.own),
+        "quota": quota if spec.quota_ns else None,
+        "lend": spec.lend,
+        "borrow": spec.borrow,
+        "warnings": outcome.warnings,
+    }
 
 
 def _describe(spec: CellSpec, change: Change) -> str:

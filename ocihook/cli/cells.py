@@ -33,6 +33,7 @@ COLUMNS = (
 """What fits 100 characters with names of 12: where the cgroup is, ``show`` tells."""
 
 AS_JSON = typer.Option(False, "--json", help="Print JSON (schemas/cells.schema.json).")
+SWEEP_JSON = typer.Option(False, "--json", help="Print JSON (schemas/sweep.schema.json).")
 
 app = typer.Typer(help="Look at the cells; alone, list them.")
 
@@ -87,10 +88,14 @@ def _row(cell: dict[str, Any]) -> list[str]:
     ]
 
 
-def collect() -> None:
+def collect(as_json: bool = SWEEP_JSON) -> None:
     """Free what was left behind: abandoned claims, cells without a cgroup, drained slots."""
     with explained():
         swept = sweep()
+    if as_json:
+        document = {"claims": swept.claims, "dead": swept.dead, "drained": swept.drained}
+        output.show_json(document)
+        return
     output.say(
         f"freed {swept.claims} claims, {swept.dead} dead cells, {swept.drained} drained slots"
     )

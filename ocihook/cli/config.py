@@ -16,6 +16,9 @@ from ocihook.policy import Policy
 
 FILE = typer.Argument(None, help=f"Instead of {paths.CONFIG_FILE}.")
 HOOKS_DIR = typer.Option(Path(paths.HOOKS_DIR), help="Where the engine reads hooks.")
+CHECK_JSON = typer.Option(
+    False, "--json", help="Print JSON (schemas/config-check.schema.json)."
+)
 
 app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True)
 
@@ -32,25 +35,30 @@ def in_force() -> Policy:
 def check(
     file: Path | None = FILE,
     hooks_dir: Path = HOOKS_DIR,
+    as_json: bool = CHECK_JSON,
 ) -> None:
     """Say all that is wrong with the configuration file, a line each.
 
     And where it is the one in use, whether the installed hooks.d files fit it.
     """
     path = str(file or paths.CONFIG_FILE)
-    if file is None and not os.path.lexists(path):
-        output.say(f"{path}: not there, the defaults hold")
-        policy = Policy()
+    absent = file is None and not os.path.lexists(path)
+    policy, problems = (Policy(), []) if absent else _checked(path, in_use=file is None)
+    misfits = hooks.misfits(policy, hooks_dir) if file is None and not problems else []
+    if as_json:
+        document = {"file": path, "absent": absent, "problems": problems, "misfits": misfits}
+        output.show_json(document)
     else:
-        policy = _checked(path, in_use=file is None)
-        output.say(f"{path}: right")
-    if file is None:
-        for line in hooks.misfits(policy, hooks_dir):
+        if not problems:
+            output.say(f"{path}: not there, the defaults hold" if absent else f"{path}: right")
+        for line in (*problems, *misfits):
             output.complain(line)
+    if problems:
+        raise typer.Exit(os.EX_CONFIG)
 
 
 @app.command()
-def show(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def show(as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/config.schema.json).")) -> None:
     """Show every key with the value that is in force."""
     policy = in_force()
     if as_json:
@@ -59,28 +67,35 @@ def show(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> N
         output.say(f"# {policy.file or 'the defaults'}\n{template.text_of(policy)}".rstrip("\n"))
 
 
-def _checked(path: str, *, in_use: bool) -> Policy:
-    """Return the policy of a file without mistakes; raise after all of them have been printed."""
+def _checked(path: str, *, in_use: bool) -> tuple[Policy, list[str]]:
+    """Return the policy of a file and all that is wrong with it; with mistakes, the defaults."""
+    doubts: list[str] = []
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigError(f"{path}: {os.strerror(error.errno or 0).lower()}") from None
-    try:
-        doubt = configured.distrust(os.fstat(opened)) if in_use else ""
-        text = source.read(opened, path)
-    finally:
-        os.close(opened)
-    document = source.parse(text, path)
+        text = _read(path, doubts if in_use else [])
+        document = source.parse(text, path)
+    except ConfigError as error:
+        return Policy(), [*doubts, str(error)]
     found = compiling.problems(document, text, path)
     if not found:
         from ocihook import schema  # 70 ms, for this command alone
 
         # It says the same as our own checks; where it does not, that is ours to mend.
         found = [f"{path}: {where}: {what}" for where, what in schema.findings("config", document)]
-    if doubt:
-        found.insert(0, f"{path}: {doubt}, so it is not used")
-    for line in found[:-1]:
-        output.complain(line)
-    if found:
-        raise ConfigError(found[-1])
-    return compiling.policy_of(text, path)
+    found = [*doubts, *found]
+    return (Policy(), found) if found else (compiling.policy_of(text, path), [])
+
+
+def _read(path: str, doubts: list[str]) -> str:
+    """Return the text of a file; why the hook would not use it goes to `doubts`."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()
+        raise ConfigError(f"{path}: {why}") from None
+    try:
+        doubt = configured.distrust(os.fstat(opened))
+        if doubt:
+            doubts.append(f"{path}: {doubt}, so it is not used")
+        return source.read(opened, path)
+    finally:
+        os.close(opened)

@@ -13,6 +13,12 @@ from ocihook.sched.reconcile import restore_cells
 from ocihook.sched.reload import Reloaded, reload_scheduler
 from ocihook.sched.status import scheduler_status
 
+START_JSON = typer.Option(
+    False, "--json", help="Print JSON (schemas/scheduler-start.schema.json)."
+)
+STOP_JSON = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-stop.schema.json).")
+DUMP_JSON = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-dump.schema.json).")
+
 app = typer.Typer(help="Start, stop and look at the scheduler.", no_args_is_help=True)
 
 HOST_SHARE = typer.Option(
@@ -25,22 +31,30 @@ HOST_SHARE = typer.Option(
 
 
 @app.command()
-def start(host_share: int | None = HOST_SHARE) -> None:
+def start(host_share: int | None = HOST_SHARE, as_json: bool = START_JSON) -> None:
     """Load the scheduler, pin it and leave; it goes on by itself."""
     policy = config.in_force()
-    if not loader.start(policy.share_percent if host_share is None else host_share):
-        output.say("scheduler already runs")
-        return
-    restored, failures = restore_cells(given_out=policy.own_cpus_mask())
+    started = loader.start(policy.share_percent if host_share is None else host_share)
+    restored, failures = restore_cells(given_out=policy.own_cpus_mask()) if started else (0, [])
     for failure in failures:
         output.complain(failure)
-    output.say(f"scheduler started, {restored} cells restored")
+    if as_json:
+        document = {"started": started, "cells_restored": restored, "failures": failures}
+        output.show_json(document)
+    elif started:
+        output.say(f"scheduler started, {restored} cells restored")
+    else:
+        output.say("scheduler already runs")
 
 
 @app.command()
-def stop() -> None:
+def stop(as_json: bool = STOP_JSON) -> None:
     """Take the scheduler out; every container goes on under the kernel's own."""
-    output.say("scheduler stopped" if loader.stop() else "no scheduler was loaded")
+    stopped = loader.stop()
+    if as_json:
+        output.show_json({"stopped": stopped})
+    else:
+        output.say("scheduler stopped" if stopped else "no scheduler was loaded")
 
 
 @app.command()
@@ -77,12 +91,16 @@ def _reloaded(done: Reloaded) -> str:
 
 
 @app.command()
-def dump() -> None:
+def dump(as_json: bool = DUMP_JSON) -> None:
     """Print what the kernel's dump of sched_ext says of CPUs, cells and tasks.
 
-    For a report, or to see why a task waits. Changes nothing.
+    For a report, or to see why a task waits. Changes nothing. The lines are the kernel's own, and
+    differ from one kernel to the next: JSON has them as they are.
     """
     found = dump_scheduler()
+    if as_json:
+        output.show_json(found._asdict())
+        return
     if found.lost:
         output.complain(f"the first {found.lost} lines of the dump are lost: the buffer was full")
     for line in found.lines:
@@ -91,7 +109,7 @@ def dump() -> None:
 
 @app.command()
 def status(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-status.schema.json)."),
 ) -> None:
     """Show the scheduler's state, and why it ended where it did."""
     document = scheduler_status()
