@@ -13,11 +13,19 @@ from ocihook.sched.reconcile import restore_cells
 from ocihook.sched.reload import Reloaded, reload_scheduler
 from ocihook.sched.status import scheduler_status
 
-START_JSON = typer.Option(
-    False, "--json", help="Print JSON (schemas/scheduler-start.schema.json)."
-)
+START_JSON = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-start.schema.json).")
 STOP_JSON = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-stop.schema.json).")
+STATUS_JSON = typer.Option(
+    False, "--json", help="Print JSON (schemas/scheduler-status.schema.json)."
+)
 DUMP_JSON = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-dump.schema.json).")
+
+_NEXT = {
+    "ejected": "ocihook scheduler start",
+    "stopped": "ocihook scheduler start",
+    "foreign": "stop that one, then: ocihook scheduler start",
+    "unsupported": "boot a kernel with sched_ext; see: ocihook doctor",
+}
 
 app = typer.Typer(help="Start, stop and look at the scheduler.", no_args_is_help=True)
 
@@ -109,7 +117,9 @@ def dump(as_json: bool = DUMP_JSON) -> None:
 
 @app.command()
 def status(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/scheduler-status.schema.json)."),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print JSON (schemas/scheduler-status.schema.json)."
+    ),
 ) -> None:
     """Show the scheduler's state, and why it ended where it did."""
     document = scheduler_status()
@@ -131,7 +141,6 @@ def _describe(document: dict[str, Any]) -> list[str]:
     if document["exit"]:
         ended = document["exit"]
         lines.append(f"ended      {ended['reason']}: {ended['message']} (kind {ended['kind']})")
-        lines.append("next       ocihook scheduler start")
-    if document["state"] == "stopped":
-        lines.append("next       ocihook scheduler start")
+    if document["state"] in _NEXT:
+        lines.append(f"next       {_NEXT[document['state']]}")
     return lines

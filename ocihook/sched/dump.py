@@ -5,6 +5,7 @@ In an instance of tracefs that is ours (Documentation/trace/ftrace.rst, Instance
 something meanwhile keeps buffer and settings, and sees nothing of it.
 """
 
+import errno
 import os
 import re
 import subprocess
@@ -42,7 +43,7 @@ def dump_scheduler(tracefs: str = TRACEFS, sysrq: str = SYSRQ) -> Dump:
     """
     probe.require_sched_ext()
     if os.geteuid() != 0:
-        raise SchedulerUnavailable("a dump of the scheduler takes root", "run this command as root")
+        raise SystemCallError("a dump of the scheduler", errno.EPERM, "run this command as root")
     if probe.running_ops() is None:
         raise SchedulerUnavailable(
             "no sched_ext scheduler runs", "start one with: ocihook scheduler start"

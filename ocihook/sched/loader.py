@@ -93,12 +93,15 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
 
     Raises:
         SchedulerUnavailable: it cannot run here, or the kernel ended it at once. Nothing is left.
+        AbiMismatch: one of ours runs that another version has started.
         SystemCallError: bpffs refuses a pin.
     """
     probe.require_all()
     with _pins_locked():
         if is_running():
             return False
+        if not os.path.exists(NEW_DIR):  # else it may be what runs: a start that was killed
+            probe.require_own_abi(PIN_ROOT, PIN_DIR)
         _remove_stale_pins()
         os.mkdir(NEW_DIR, mode=0o700)
         try:
@@ -165,11 +168,13 @@ def reload(host_share: int = HOST_SHARE_PERCENT) -> float | None:
     Raises:
         SchedulerUnavailable: nothing is pinned; or the new one cannot run, and where that shows
             only when it is attached, the old one is gone.
+        AbiMismatch: as of ``start``.
         SystemCallError: the pins are not for this user, or bpffs refuses one.
     """
     probe.require_all()
     with _pins_locked():
         if not os.path.exists(PIN_DIR):
+            probe.require_own_abi(PIN_ROOT, PIN_DIR)
             raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
         if not is_running():
             _remove_stale_pins()
@@ -215,11 +220,13 @@ def stop() -> bool:
 
     Raises:
         SchedulerUnavailable: the kernel does not let go of it.
+        AbiMismatch: as of ``start``.
         SystemCallError: the pins are not for this user.
     """
     try:
         os.stat(PIN_DIR)
     except FileNotFoundError:
+        probe.require_own_abi(PIN_ROOT, PIN_DIR)
         return False
     except PermissionError:
         hint = "run this command as root"

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find out whether the scheduler can run here. Each refusal is one sentence, with a hint."""
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
-from ocihook.errors import SchedulerUnavailable
-from ocihook.paths import BPFFS, CGROUPFS, SCHED_EXT
+from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
+from ocihook.paths import BPFFS, CGROUPFS, PIN_DIR, PIN_ROOT, SCHED_EXT
 
 OPS_NAME = "ocihook"
 """The name of our struct_ops, as the kernel reports it."""
@@ -83,18 +85,42 @@ def require_no_other(sched_ext: str = SCHED_EXT) -> None:
         )
 
 
+def require_own_abi(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
+    """Raise where a scheduler of ours runs that has another ABI's pins alone.
+
+    Its pins are in a directory that this version does not look into, as if there were none.
+
+    Raises:
+        AbiMismatch: there is one; the message has its directory.
+    """
+    if not is_ours(running_ops()):
+        return
+    try:
+        pinned = sorted(os.listdir(pin_root))
+    except OSError:
+        return  # nothing is pinned, or nobody knows
+    others = [f"{pin_root}/{name}" for name in pinned if re.fullmatch(r"v\d+", name)]
+    if others and pin_dir not in others:
+        raise AbiMismatch(
+            f"an ocihook scheduler of another version runs, pinned in {', '.join(others)}",
+            "stop it with that version, or remove the directory; then: ocihook scheduler start",
+        )
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Have an error that ours is not there say why it is not, where the kernel has no place for it.
 
     Raises:
         SchedulerUnavailable: the kernel has no sched_ext, or another scheduler runs, or as it was.
+        AbiMismatch: ours runs, and has another ABI.
     """
     try:
         yield
     except SchedulerUnavailable:
         require_sched_ext()
         require_no_other()
+        require_own_abi()
         raise
 
 
@@ -141,10 +167,11 @@ def require_all() -> None:
 
     Raises:
         SchedulerUnavailable: as soon as one fails.
+        SystemCallError: this is not root.
     """
     require_sched_ext()
     if os.geteuid() != 0:
-        raise SchedulerUnavailable("loading a scheduler takes root", "run this command as root")
+        raise SystemCallError("loading a scheduler", errno.EPERM, "run this command as root")
     require_host()
     require_no_other()
     require_sound_btf()

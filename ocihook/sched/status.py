@@ -30,6 +30,7 @@ def _state(record: SchedulerRecord | None) -> str:
     if is_running():
         return "running"
     if probe.running_ops() is not None:
+        probe.require_own_abi()
         return "foreign"
     return "ejected" if record is not None else "stopped"
 

@@ -42,8 +42,14 @@ def test_start_is_refused_and_leaves_nothing() -> None:
 
 
 def test_status() -> None:
-    expected = f"state      unsupported\nkernel     {RELEASE}\nabi        {OCIHOOK_ABI_VERSION}\n"
-    assert ocihook("scheduler", "status") == (0, expected, "")
+    status, stdout, stderr = ocihook("scheduler", "status")
+    assert (status, stderr) == (0, "")
+    assert stdout.splitlines() == [
+        "state      unsupported",
+        f"kernel     {RELEASE}",
+        f"abi        {OCIHOOK_ABI_VERSION}",
+        "next       boot a kernel with sched_ext; see: ocihook doctor",
+    ]
 
 
 def test_status_as_json() -> None:

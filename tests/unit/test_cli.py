@@ -246,9 +246,11 @@ NEXT = "next       ocihook scheduler start"
         ({"state": "stopped", "scheduler": None, "uptime_s": None},
          ["state      stopped", *HEAD, NEXT]),
         ({"state": "foreign", "scheduler": "lavd", "uptime_s": None},
-         ["state      foreign", "scheduler  lavd", *HEAD]),
+         ["state      foreign", "scheduler  lavd", *HEAD,
+          "next       stop that one, then: ocihook scheduler start"]),
         ({"state": "unsupported", "scheduler": None, "uptime_s": None},
-         ["state      unsupported", *HEAD]),
+         ["state      unsupported", *HEAD,
+          "next       boot a kernel with sched_ext; see: ocihook doctor"]),
     ],
     ids=["running", "ejected", "stopped", "foreign", "unsupported"],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocihook._bpf.kernel_btf import NoKernelBtf
-from ocihook.errors import SchedulerUnavailable
+from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
 from ocihook.sched import probe
 
 RELEASE = os.uname().release
@@ -187,10 +187,11 @@ def test_an_ordinary_user_learns_first_that_the_kernel_cannot(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(SchedulerUnavailable) as refusal:
+    with pytest.raises(SystemCallError) as refusal:
         probe.require_all()
-    assert refusal.value.args[0] == "loading a scheduler takes root"
+    assert refusal.value.args[0] == "loading a scheduler: operation not permitted"
     assert refusal.value.hint == "run this command as root"
+    assert refusal.value.exit_code == os.EX_NOPERM
     assert asked == ["require_sched_ext"]
 
 
@@ -205,3 +206,33 @@ def test_the_first_refusal_ends_it(
     with pytest.raises(SchedulerUnavailable, match=failing):
         probe.require_all()
     assert asked == PROBES[: PROBES.index(failing)]
+
+
+@pytest.mark.parametrize(
+    ("ops", "pinned", "refused"),
+    [
+        ("ocihook_1.0", ["v1"], True),
+        ("ocihook_1.0", ["v1", "v2"], False),
+        ("ocihook_1.0", ["new"], False),
+        ("ocihook_1.0", [], False),
+        ("lavd", ["v1"], False),
+        (None, ["v1"], False),
+    ],
+)
+def test_ours_of_another_abi(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ops: str | None,
+    pinned: list[str],
+    refused: bool,
+) -> None:
+    """Pins that are left over beside those of this version, or that nothing runs of, are none."""
+    monkeypatch.setattr(probe, "running_ops", lambda: ops)
+    root = tmp_path / "ocihook"
+    for name in pinned:
+        (root / name).mkdir(parents=True)
+    if not refused:
+        probe.require_own_abi(str(root), str(root / "v2"))
+        return
+    with pytest.raises(AbiMismatch, match=f"of another version runs, pinned in {root}/v1"):
+        probe.require_own_abi(str(root), str(root / "v2"))
