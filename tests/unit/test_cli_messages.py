@@ -1,117 +1,187 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands that look at cells say where they cannot, as somebody at a terminal reads it.
+"""What every command says on every kind of host where something is missing, at a terminal.
 
-What the kernel answers is said here, on any machine; tests/runtime has a real one without
-sched_ext, and tests/guest those with it.
+The real code looks at files (situations.py); tests/runtime has a real kernel without sched_ext,
+and tests/guest those with it.
 """
 
-import errno
 import os
-from collections.abc import Callable
+import pickle
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import situations
+import typer.main
+from fake_host import FakeHost
+from test_cli_validate import commands
 
-from ocihook import __version__
-from ocihook._bpf import pinned, pinned_array
+from ocihook import __version__, cli
 from ocihook.abi import OCIHOOK_ABI_VERSION, Cell, SchedulerRecord
-from ocihook.errors import SystemCallError
-from ocihook.sched import loader, probe, status
+from ocihook.install import bundle
+from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
 
 Run = Callable[..., Any]
 Snapshot = Callable[[str, str], None]
 
-COMMANDS = (
-    "cells", "cells --json", "cells tree", "cells show web", "cells set web --weight 5", "metrics",
-    "cells release web", "top", "top --json", "gc",
-)  # fmt: skip
 
-SCHEDULER_COMMANDS = ("scheduler reload", "scheduler reload --json", "scheduler dump")
-"""They do not look at cells: pins of another build are what a reload is for."""
+class Place(NamedTuple):
+    """Where a command may look."""
 
-
-class Host(NamedTuple):
-    """A machine on which no cell can be had."""
-
-    sched_ext: bool = True
-    scheduler: str | None = None
-    """The ops that run."""
-    pin_errno: int = errno.ENOENT
-    """Why a pin cannot be opened; 0: it can, and its values have another size than ours."""
+    fake: FakeHost
+    bare: Path
+    """A bundle without our hooks."""
+    injected: Path
+    """And one with them."""
 
 
-HOSTS = {
-    "without-sched-ext": Host(sched_ext=False),
-    "stopped": Host(),
-    "foreign-scheduler": Host(scheduler="lavd"),
-    "not-root": Host(scheduler="ocihook", pin_errno=errno.EACCES),
-    "pins-of-another-build": Host(scheduler="ocihook", pin_errno=0),
+NEED_SCHEDULER = {
+    "cells": "", "cells list": "--json", "cells show": "web", "cells tree": "",
+    "cells set": "web --weight 5", "cells release": "web", "gc": "", "top": "",
+    "scheduler start": "", "scheduler stop": "", "scheduler reload": "", "scheduler dump": "",
+}  # fmt: skip
+"""Commands that are about the scheduler, and what else to write: these fail, or have to."""
+
+TELL = {"scheduler status": "", "metrics": "", "doctor": "--only scheduler"}
+"""Those that are there to say what is wrong."""
+
+PLACE = {
+    "bundle inject": "--hook {program} {bare}", "bundle eject": "{injected}",
+    "install": "--root {root}", "uninstall": "--root {root}",
+}  # fmt: skip
+"""Those that write files and need nothing else."""
+
+ANYWHERE = {
+    "config check": "--hooks-dir {hooks_dir}", "config show": "", "validate": "{bare}",
+    "version": "",
+}  # fmt: skip
+"""Those that need nothing at all."""
+
+COMMANDS = {**NEED_SCHEDULER, **TELL, **ANYWHERE, **PLACE}
+
+HOSTS: dict[str, Callable[[FakeHost], None]] = {
+    "without-sched-ext": situations.without_sched_ext,
+    "stopped": situations.stopped,
+    "foreign-scheduler": situations.foreign,
+    "not-root": situations.unprivileged,
+    "pins-of-another-abi": situations.another_abi,
+    "pins-of-another-build": situations.another_build,
 }
 
+MENDS = {
+    ("stopped", "scheduler start"): "loads a scheduler",
+    ("pins-of-another-build", "scheduler reload"): "replaces it",
+    ("pins-of-another-build", "scheduler stop"): "takes it out",
+    ("pins-of-another-build", "gc"): "is run: nothing tells how large a program's context is",
+}
+"""What works there with a kernel, and is left out here."""
 
-@pytest.fixture(params=HOSTS)
-def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    host = HOSTS[name]
+WORKS = {
+    *((host, "scheduler dump") for host in HOSTS if host.startswith(("foreign", "pins"))),
+    *((host, "scheduler stop") for host in ("without-sched-ext", "stopped", "foreign-scheduler")),
+    ("pins-of-another-build", "scheduler start"),
+}
+"""What is about the scheduler and succeeds all the same: there is nothing to stop, or it runs."""
 
-    def obj_get(path: str) -> int:
-        if host.pin_errno:
-            raise SystemCallError(f"pin {path}", host.pin_errno)
-        return os.open("/dev/null", os.O_RDONLY)
-
-    monkeypatch.setattr(pinned, "obj_get", obj_get)
-    monkeypatch.setattr(pinned_array, "map_sizes", lambda _fd: (4, 8))
-    monkeypatch.setattr(probe, "supported", lambda *_: host.sched_ext)
-    monkeypatch.setattr(probe, "running_ops", lambda *_: host.scheduler)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000 if host.pin_errno == errno.EACCES else 0)
-    monkeypatch.setattr(status, "is_running", lambda: host.scheduler == "ocihook")
-    return name
+SHOWN_LINES = 6
 
 
-def test_each_command(run: Run, host: str, snapshot: Snapshot) -> None:
-    shown = ""
-    # A program of another build is run all the same: nothing tells how large its context is.
-    for command in COMMANDS if HOSTS[host].pin_errno else COMMANDS[:-1]:
-        outcome = run(*command.split())
-        shown += f"$ ocihook {command}\n{outcome.stdout}{outcome.stderr}[{outcome.status}]\n"
-        if command != "metrics":
-            assert outcome.stdout == ""
-            assert outcome.status in (os.EX_UNAVAILABLE, os.EX_NOPERM, os.EX_PROTOCOL)
-    snapshot(f"messages-{host}", lasting(shown))
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A host and two bundles where every user may look, unlike in pytest's own directories."""
+    root = Path(tempfile.mkdtemp(prefix="ocihook-test-"))
+    root.chmod(0o755)
+    fake = FakeHost(root)
+    text = '{"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}\n'
+    bundles = [fake.write(f"/{name}/config.json", text).parent for name in ("bare", "injected")]
+    bundle.inject(bundles[1], fake.path(HOOK_PROGRAM), dry_run=False, force=False)
+    yield Place(fake, *bundles)
+    for directory, _, _ in os.walk(root):
+        os.chmod(directory, 0o700)
+    shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("name", ["without-sched-ext", "foreign-scheduler", "not-root", "stopped"])
-def test_scheduler_commands(
-    run: Run, name: str, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def as_other_user(run: Run, words: list[str]) -> Any:
+    """Run a command in a process that has given root away, where there was root to give."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            if os.getuid() == 0:
+                os.setresuid(*[situations.OTHER_USER] * 3)
+            with open(writing, "wb") as answer:
+                answer.write(pickle.dumps(tuple(run(*words))))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        told = answer.read()
+    os.waitpid(child, 0)
+    return pickle.loads(told)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_every_command(
+    run: Run, name: str, place: Place, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = HOSTS[name]
-    monkeypatch.setattr(probe, "supported", lambda *_: host.sched_ext)
-    monkeypatch.setattr(probe, "running_ops", lambda *_: host.scheduler)
-    monkeypatch.setattr(probe, "require_host", lambda: None)
-    monkeypatch.setattr(probe, "require_sound_btf", lambda: None)
-    monkeypatch.setattr(probe, "kernel_state", lambda: "disabled")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000 if host.pin_errno == errno.EACCES else 0)
-    monkeypatch.setattr(loader, "read_record", lambda: SchedulerRecord())
-    monkeypatch.setattr(loader, "PIN_ROOT", str(tmp_path))
-    monkeypatch.setattr(loader, "PIN_DIR", str(tmp_path / "v1"))
-    # Of another scheduler there is a dump, too; what it is made with is not on this machine.
-    commands = SCHEDULER_COMMANDS[: 2 if name == "foreign-scheduler" else 3]
+    fake = place.fake
+    HOSTS[name](fake)
+    situations.look_at(fake, monkeypatch)
+    if name == "not-root":
+        run("validate", str(place.bare))  # what is imported late may be where root alone can read
+        for directory, _, _ in os.walk(fake.root):
+            os.chmod(directory, 0o555)
+        fake.path(situations.PIN_ROOT).chmod(0)
     shown = ""
-    for command in commands:
-        outcome = run(*command.split())
-        shown += f"$ ocihook {command}\n{outcome.stdout}{outcome.stderr}[{outcome.status}]\n"
-        assert outcome.stdout == ""
-        assert outcome.status in (os.EX_UNAVAILABLE, os.EX_NOPERM)
-    snapshot(f"messages-scheduler-{name}", lasting(shown))
+    for command, more in COMMANDS.items():
+        line = f"{command} {more}".strip()
+        if (name, command) in MENDS:
+            shown += f"$ ocihook {line}\n({MENDS[name, command]})\n"
+            continue
+        words = line.format(
+            root=fake.root, bare=place.bare, injected=place.injected,
+            program=fake.path(HOOK_PROGRAM), hooks_dir=fake.path(HOOKS_DIR),
+        ).split()  # fmt: skip
+        status, stdout, stderr = as_other_user(run, words) if name == "not-root" else run(*words)
+        shown += f"$ ocihook {line}\n{_beginning(stdout)}{stderr}[{status}]\n"
+        if command in NEED_SCHEDULER and (name, command) not in WORKS:
+            assert status in (os.EX_UNAVAILABLE, os.EX_NOPERM, os.EX_PROTOCOL), command
+        elif command in ANYWHERE or (command in PLACE and name != "not-root"):
+            assert status == 0, command
+        if status and command != "doctor":
+            assert stdout == "", command
+            assert re.fullmatch(r"ocihook: .+ \(.+\)\n", stderr), (command, stderr)
+    snapshot(f"messages-{name}", _lasting(shown, fake))
 
 
-def lasting(shown: str) -> str:
+def test_no_command_is_forgotten() -> None:
+    every = commands(typer.main.get_command(cli.app))
+    alone = {" ".join(path) for path, command in every if not getattr(command, "commands", None)}
+    assert set(COMMANDS) == alone | {"cells"}
+
+
+def _beginning(text: str) -> str:
+    """Leave out most of what is long: other tests look at it."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) <= SHOWN_LINES:
+        return text
+    return f"{lines[0]}... and more\n"
+
+
+def _lasting(shown: str, fake: FakeHost) -> str:
     """Leave out what changes with the machine, the version and the ABI."""
     for found, name in (
+        (str(fake.root), ""),
         (os.uname().release, "RELEASE"),
-        (f'version="{__version__}",abi="{OCIHOOK_ABI_VERSION}"', 'version="V",abi="N"'),
-        (f"/v{OCIHOOK_ABI_VERSION}/", "/vN/"),
+        (__version__, "V"),
+        (f'abi="{OCIHOOK_ABI_VERSION}"', 'abi="N"'),
+        (f"abi        {OCIHOOK_ABI_VERSION}\n", "abi        N\n"),
+        (f"/v{OCIHOOK_ABI_VERSION}", "/vN"),
+        (f" v{OCIHOOK_ABI_VERSION}", " vN"),
         (f"not {Cell.LAYOUT.size}", "not SIZE"),
         (f"not {SchedulerRecord.LAYOUT.size}", "not SIZE"),
     ):
