@@ -11,6 +11,7 @@ TOPICS = (
     "bpffs",
     "cgroups",
     "scheduler",
+    "service",
     "cells",
     "runtimes",
     "hooks.d",

@@ -16,6 +16,7 @@ from ocihook.doctor import (
     program,
     runtimes,
     scheduler,
+    service,
 )
 from ocihook.doctor.finding import ORDER, Finding, exit_code, worst
 from ocihook.doctor.host import Host
@@ -25,6 +26,7 @@ _ALONE: dict[str, Callable[[Host], Iterable[Finding]]] = {
     "bpffs": bpffs.check,
     "cgroups": cgroups.check,
     "scheduler": scheduler.check,
+    "service": service.check,
     "cells": cells.check,
     "config": config.check,
 }

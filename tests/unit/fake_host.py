@@ -13,10 +13,12 @@ from ocihook.doctor.examination import document, examine
 from ocihook.doctor.finding import Finding
 from ocihook.doctor.host import Host
 from ocihook.doctor.scheduler import PINS
-from ocihook.install import hooks, launcher
+from ocihook.install import hooks, launcher, service
 
 RELEASE = "6.18.5+deb14-amd64"
 LIBRARY = "/opt/ocihook/lib"
+COMMAND = "/opt/ocihook/bin/ocihook"
+UNIT_FILE = "/usr/lib/systemd/system/ocihook.service"
 ROOT = "23 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
 CGROUP2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate\n"
 BPFFS = "34 23 0:30 / /sys/fs/bpf rw,nosuid shared:9 - bpf bpf rw,mode=700\n"
@@ -45,6 +47,7 @@ class FakeHost:
         self._kernel()
         self._scheduler()
         self._installed()
+        self._systemd()
 
     @staticmethod
     def _answer(answer: Any) -> Any:
@@ -73,6 +76,12 @@ class FakeHost:
         self.write(f"{LIBRARY}/ocihook/__init__.py", f'"""Doc."""\n__version__ = "{__version__}"\n')
         text = launcher.text(Path("/usr/bin/python3"), (Path(LIBRARY),))
         hooks.install(self.root, text=text)
+
+    def _systemd(self) -> None:
+        self.path(str(service.RUNNING)).mkdir(parents=True)
+        self.program(COMMAND, f"ocihook {__version__}")
+        self.write(UNIT_FILE, service.unit(Path(COMMAND)))
+        self.link(str(service.WANTED_BY), UNIT_FILE)
 
     def path(self, absolute: str) -> Path:
         """Where a path of this host really is."""

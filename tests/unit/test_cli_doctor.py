@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from fake_host import LIBRARY, FakeHost
 from rich.console import Console
+from situations import another_abi, foreign, unprivileged, without_sched_ext
 
 from ocihook import schema
-from ocihook._bpf.pinned import START_HINT
 from ocihook.abi import OCIHOOK_ABI_VERSION, SchedulerRecord
 from ocihook.cli import doctor
 from ocihook.doctor import TOPICS, program
-from ocihook.errors import SchedulerUnavailable
-from ocihook.paths import PIN_DIR, PIN_ROOT
+from ocihook.install import service
+from ocihook.paths import PIN_ROOT
 
 Run = Callable[..., Any]
 Snapshot = Callable[[str, str], None]
@@ -56,28 +56,8 @@ def sick(fake: FakeHost) -> None:
     fake.write(f"{HOOKS_DIR}/10-other.json", '{"version": "1.0.0",}')
     fake.path(f"{HOOKS_DIR}/ocihook-poststop.json").unlink()
     fake.write(f"{LIBRARY}/ocihook/__init__.py", '__version__ = "0.0.9"\n')
+    fake.path(str(service.WANTED_BY)).unlink()
     fake.write("/etc/ocihook/config.toml", "[limits]\nweight_max 10\n").chmod(0o644)
-
-
-def without_sched_ext(fake: FakeHost) -> None:
-    """Debian 12's or 13's own kernel, and nothing installed yet."""
-    fake.no_sched_ext()
-    fake.become(release="6.12.48+deb13-amd64")
-    fake.write("/boot/config-6.12.48+deb13-amd64", "# CONFIG_SCHED_CLASS_EXT is not set\n")
-
-
-def foreign(fake: FakeHost) -> None:
-    fake.no_scheduler()
-    fake.write("/sys/kernel/sched_ext/root/ops", "lavd_1.0.17_x86_64_unknown_linux_gnu\n")
-
-
-def another_abi(fake: FakeHost) -> None:
-    fake.path(PIN_DIR).rename(fake.path(f"{PIN_ROOT}/v1"))
-    fake.record = fake.rows = SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
-
-
-def unprivileged(fake: FakeHost) -> None:
-    fake.become(euid=1000)
 
 
 HOSTS: dict[str, Callable[[FakeHost], None]] = {
