@@ -16,9 +16,8 @@ from ocihook.policy import Policy
 
 FILE = typer.Argument(None, help=f"Instead of {paths.CONFIG_FILE}.")
 HOOKS_DIR = typer.Option(Path(paths.HOOKS_DIR), help="Where the engine reads hooks.")
-CHECK_JSON = typer.Option(
-    False, "--json", help="Print JSON (schemas/config-check.schema.json)."
-)
+CHECK_JSON = typer.Option(False, "--json", help="Print JSON (schemas/config-check.schema.json).")
+SHOW_JSON = typer.Option(False, "--json", help="Print JSON (schemas/config.schema.json).")
 
 app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True)
 
@@ -58,7 +57,9 @@ def check(
 
 
 @app.command()
-def show(as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/config.schema.json).")) -> None:
+def show(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON (schemas/config.schema.json)."),
+) -> None:
     """Show every key with the value that is in force."""
     policy = in_force()
     if as_json:

@@ -27,10 +27,14 @@ FILE_SCREEN = (120, 24)
 
 
 def top(
-    interval: float = typer.Option(INTERVAL_S, "--interval", "-i", min=0.1, help="Seconds."),
+    interval: float = typer.Option(
+        INTERVAL_S, "--interval", "-i", metavar="SECONDS", min=0.1, help="Between two screens."
+    ),
     once: bool = typer.Option(False, "--once", help="Print one screen with all cells, and end."),
     batch: int | None = typer.Option(None, "--batch", "-n", min=1, help="Print so many screens."),
-    sort: str = typer.Option("got", "--sort", help=f"One of {', '.join(ORDERS).lower()}."),
+    sort: str = typer.Option(
+        "got", "--sort", metavar="COLUMN", help=f"One of {', '.join(ORDERS).lower()}."
+    ),
     reverse: bool = typer.Option(False, "--reverse", "-r", help="The other way round."),
     as_json: bool = typer.Option(
         False, "--json", help="Print JSON, a line a screen (schemas/top.schema.json)."
