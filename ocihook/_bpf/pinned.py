@@ -40,6 +40,8 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
             raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT) from None
         if error.errno == errno.EACCES:
             error.hint = "run this command as root"
+        elif error.errno == errno.EPERM:
+            error.hint = "it takes CAP_BPF, which root of a container may lack: run it on the host"
         raise
 
 

@@ -139,4 +139,4 @@ class SchedulerObject:
 
     def _pinned(self, result: int, name: str) -> None:
         if result < 0:
-            raise SystemCallError(f"pin of {name}", -result)
+            raise SystemCallError(f"pin of {name}", -result, "see: ocihook doctor")

@@ -92,7 +92,7 @@ def _read(path: str, doubts: list[str]) -> str:
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        raise ConfigError(f"{path}: {why}") from None
+        raise ConfigError(f"{path}: {why}", "name a file that you may read") from None
     try:
         doubt = configured.distrust(os.fstat(opened))
         if doubt:

@@ -52,7 +52,8 @@ def read(root: Path = Path("/")) -> Policy:
     except FileNotFoundError:
         return Policy()
     except OSError as error:
-        raise ConfigError(f"{path}: {os.strerror(error.errno or 0).lower()}") from None
+        why = os.strerror(error.errno or 0).lower()
+        raise ConfigError(f"{path}: {why}", "run as root, or move it away") from None
     try:
         return compiling.policy_of(source.read(file, path), path)
     finally:

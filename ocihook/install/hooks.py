@@ -120,7 +120,8 @@ def misfits(policy: Policy, hooks_dir: Path = Path(HOOKS_DIR)) -> list[str]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise InstallError(f"{path}: {os.strerror(error.errno or 0).lower()}") from None
+            why = os.strerror(error.errno or 0).lower()
+            raise InstallError(f"{path}: {why}", "run as root, or move it away") from None
         if not is_ours(content):
             continue
         document = json.loads(content)

@@ -17,7 +17,8 @@ EXIT_STATUS = (
     Term("73", "`EX_CANTCREAT`: a file cannot be placed or removed, or is somebody else's."),
     Term("75", "`EX_TEMPFAIL`: every cell is taken, CPUs wished as its own are not free, or the "
          "hook's own deadline has passed."),
-    Term("76", "`EX_PROTOCOL`: what is pinned was made by another build."),
+    Term("76", "`EX_PROTOCOL`: what is pinned was made by another build, or another version's "
+         "scheduler runs."),
     Term("77", "`EX_NOPERM`: a system call failed for want of permission, or the configuration "
          "does not allow what was asked for. `doctor`: not all could be looked at."),
     Term("78", "`EX_CONFIG`: the configuration is malformed. `doctor`: that, or a hooks.d file or "

@@ -40,7 +40,8 @@ def validate(path: Path, kind: str | None = None) -> dict[str, Any]:
         with file.open("rb") as opened:
             data = opened.read(MAX_CONFIG_BYTES + 1)
     except OSError as problem:
-        raise InputError(f"{file}: {(problem.strerror or 'unreadable').lower()}") from None
+        why = (problem.strerror or "unreadable").lower()
+        raise InputError(f"{file}: {why}", "name a bundle's directory, or a JSON file") from None
     if path.is_dir():
         kind = kind or "config"
     kind, findings = _judge(data, kind, str(file.parent))

@@ -30,7 +30,8 @@ def check(run: Run, tmp_path: Path) -> Run:
 def test_check_of_what_is_not_there(check: Run, config: Path) -> None:
     assert check() == (0, f"{config}: not there, the defaults hold\n", "")
     outcome = check("/nonexistent")
-    assert outcome == (78, "", "ocihook: /nonexistent: no such file or directory\n")
+    why = "no such file or directory (name a file that you may read)"
+    assert outcome == (78, "", f"ocihook: /nonexistent: {why}\n")
 
 
 @pytest.mark.parametrize("named", [True, False])

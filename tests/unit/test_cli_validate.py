@@ -89,7 +89,8 @@ def test_a_kind_that_is_given_counts(run: Run, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(run: Run) -> None:
     outcome = run("validate", "/nonexistent")
     assert outcome.status == os.EX_DATAERR
-    assert outcome.stderr == "ocihook: /nonexistent: no such file or directory\n"
+    hint = "name a bundle's directory, or a JSON file"
+    assert outcome.stderr == f"ocihook: /nonexistent: no such file or directory ({hint})\n"
 
 
 def test_a_file_of_gigabytes_is_not_read(run: Run, tmp_path: Path) -> None:
