@@ -38,10 +38,10 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
     except SystemCallError as error:
         if error.errno == errno.ENOENT:
             raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT) from None
-        if error.errno == errno.EACCES:
+        if error.errno in (errno.EACCES, errno.EPERM):
             error.hint = "run this command as root"
-        elif error.errno == errno.EPERM:
-            error.hint = "it takes CAP_BPF, which root of a container may lack: run it on the host"
+            if os.geteuid() == 0:  # of a container, say
+                error.hint = "it takes CAP_BPF, which this root does not have: run it on the host"
         raise
 
 

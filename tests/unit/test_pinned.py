@@ -3,6 +3,7 @@
 
 import errno
 import os
+import posix
 from collections.abc import Callable
 from typing import Any
 
@@ -209,13 +210,23 @@ def test_nothing_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_pin_that_may_not_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pinned, "obj_get", failing(errno.EACCES))
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize(
+    ("user", "hint"),
+    [
+        (1000, "run this command as root"),
+        (0, "it takes CAP_BPF, which this root does not have: run it on the host"),
+    ],
+)
+def test_pin_that_may_not_be_opened(
+    monkeypatch: pytest.MonkeyPatch, number: int, user: int, hint: str
+) -> None:
+    monkeypatch.setattr(pinned, "obj_get", failing(number))
+    monkeypatch.setattr(posix, "geteuid", lambda: user)
     with pytest.raises(SystemCallError) as failure:
         pinned.open_pin("cells", "/pins")
-    assert str(failure.value) == (
-        "open of pin /pins/cells: permission denied (run this command as root)"
-    )
+    why = os.strerror(number).lower()
+    assert str(failure.value) == f"open of pin /pins/cells: {why} ({hint})"
     assert failure.value.exit_code == os.EX_NOPERM
 
 
