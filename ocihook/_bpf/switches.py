@@ -22,7 +22,7 @@ from ocihook.timeline.lanes import Switch
 READ_BYTES = 1 << 20
 """What is taken from the ring at once: all that it holds."""
 
-AGAIN = "restart the scheduler with this version of ocihook"
+AGAIN = "replace it by this version: ocihook scheduler reload"
 
 
 class SwitchStream:

@@ -30,7 +30,9 @@ TITLE = typer.Option(
     "Which cell ran on which CPU", "--title", metavar="TEXT", help="What stands above it."
 )
 CPUS = typer.Option("", "--cpus", metavar="CPULIST", help="Record these CPUs only, like 0-3,8.")
-AS_JSON = typer.Option(False, "--json", help="Say what was recorded as JSON (recording.schema).")
+AS_JSON = typer.Option(
+    False, "--json", help="Say what was recorded as JSON (schemas/recording.schema.json)."
+)
 
 
 def record(

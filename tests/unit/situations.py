@@ -12,7 +12,7 @@ import pytest
 from fake_host import FakeHost
 
 from ocihook import paths
-from ocihook._bpf import pinned, pinned_array
+from ocihook._bpf import pinned, pinned_array, switches
 from ocihook._bpf.pinned import START_HINT
 from ocihook.cli import scheduler
 from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
@@ -75,6 +75,7 @@ def look_at(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
         (loader, "SETTLE_S", 0.05),
         (pinned, "obj_get", lambda path: _open(fake, path)),
         (pinned_array, "map_sizes", lambda _fd: (4, 8)),
+        (switches, "map_sizes", lambda _fd: (4, 8)),
         (scheduler, "dump_scheduler", partial(dump.dump_scheduler, sysrq=str(sysrq))),
         (dump, "_mounted", lambda _tracefs: nullcontext()),
         (dump, "_instance", lambda _tracefs: _instance(fake)),

@@ -37,11 +37,14 @@ class Place(NamedTuple):
     """A bundle without our hooks."""
     injected: Path
     """And one with them."""
+    out: Path
+    """Where everybody may write."""
 
 
 NEED_SCHEDULER = {
     "cells": "", "cells list": "--json", "cells show": "web", "cells tree": "",
     "cells set": "web --weight 5", "cells release": "web", "gc": "", "top": "",
+    "record": "-o {out}/timeline.svg",
     "scheduler start": "", "scheduler stop": "", "scheduler reload": "", "scheduler dump": "",
 }  # fmt: skip
 """Commands that are about the scheduler, and what else to write: these fail, or have to."""
@@ -99,7 +102,10 @@ def place() -> Iterator[Place]:
     text = '{"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}\n'
     bundles = [fake.write(f"/{name}/config.json", text).parent for name in ("bare", "injected")]
     bundle.inject(bundles[1], fake.path(HOOK_PROGRAM), dry_run=False, force=False)
-    yield Place(fake, *bundles)
+    out = root / "out"
+    out.mkdir()
+    yield Place(fake, *bundles, out)
+    assert list(out.iterdir()) == []
     for directory, _, _ in os.walk(root):
         os.chmod(directory, 0o700)
     shutil.rmtree(root)
@@ -134,7 +140,7 @@ def test_every_command(
     if name == "not-root":
         run("validate", str(place.bare))  # what is imported late may be where root alone can read
         for directory, _, _ in os.walk(fake.root):
-            os.chmod(directory, 0o555)
+            os.chmod(directory, 0o777 if directory == str(place.out) else 0o555)
         fake.path(situations.PIN_ROOT).chmod(0)
     shown = ""
     for command, more in COMMANDS.items():
@@ -143,7 +149,7 @@ def test_every_command(
             shown += f"$ ocihook {line}\n({MENDS[name, command]})\n"
             continue
         words = line.format(
-            root=fake.root, bare=place.bare, injected=place.injected,
+            root=fake.root, bare=place.bare, injected=place.injected, out=place.out,
             program=fake.path(HOOK_PROGRAM), hooks_dir=fake.path(HOOKS_DIR),
         ).split()  # fmt: skip
         status, stdout, stderr = as_other_user(run, words) if name == "not-root" else run(*words)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``ocihook record``: files, messages, what ends a recording. The kernel's part is played here;
-tests/guest/test_record.py has the real one."""
+tests/guest/test_record.py has the real one, test_cli_messages.py hosts where nothing can run."""
 
 import errno
 import json
@@ -14,13 +14,12 @@ from typing import Any, ClassVar
 
 import fixed_recording
 import pytest
-from test_cli_messages import HOSTS, Host, lasting
 
 from ocihook import schema, topology
 from ocihook._bpf import pinned, switches
 from ocihook.abi import RUN_CELL, Cell, SchedulerRecord
 from ocihook.errors import SystemCallError
-from ocihook.sched import probe, recording
+from ocihook.sched import recording
 from ocihook.timeline.lanes import Switch
 
 Run = Callable[..., Any]
@@ -182,43 +181,6 @@ def test_memory_is_bounded(
     assert outcome.stdout.endswith("dropped; ended early, at 1,000 segments\n")
 
 
-@pytest.fixture(params=HOSTS)
-def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A machine on which nothing can be recorded, each in turn."""
-    found = HOSTS[request.param]
-
-    def obj_get(path: str) -> int:
-        if found.pin_errno:
-            raise SystemCallError(f"pin {path}", found.pin_errno)
-        return os.open("/dev/null", os.O_RDONLY)
-
-    monkeypatch.setattr(pinned, "obj_get", obj_get)
-    monkeypatch.setattr(switches, "map_sizes", lambda _fd: (4, 8))
-    monkeypatch.setattr(probe, "supported", lambda *_: found.sched_ext)
-    monkeypatch.setattr(probe, "running_ops", lambda *_: found.scheduler)
-    return found
-
-
-REFUSALS = {
-    "without-sched-ext": (os.EX_UNAVAILABLE, "kernel RELEASE has no sched_ext (boot a kernel "),
-    "stopped": (os.EX_UNAVAILABLE, "no ocihook scheduler is loaded (start it with: ocihook "),
-    "foreign-scheduler": (os.EX_UNAVAILABLE, "another sched_ext scheduler runs: lavd (stop it "),
-    "not-root": (os.EX_NOPERM, "pin /sys/fs/bpf/ocihook/vN/scheduler: permission denied (run this"),
-    "pins-of-another-build": (os.EX_PROTOCOL, "the scheduler was loaded by another build (rest"),
-}
-
-
-def test_where_nothing_can_be_recorded_it_says_why_and_leaves_no_file(
-    run: Run, tmp_path: Path, host: Host
-) -> None:
-    outcome = run("record", "-s", "1", "-o", str(tmp_path / "t.svg"))
-    status, message = next(REFUSALS[name] for name, each in HOSTS.items() if each is host)
-    assert (outcome.status, outcome.stdout) == (status, "")
-    assert lasting(outcome.stderr).startswith(f"ocihook: {message}")
-    assert outcome.stderr.count("\n") == 1
-    assert os.listdir(tmp_path) == []
-
-
 def test_a_scheduler_from_before_there_was_record(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +198,7 @@ def test_a_scheduler_from_before_there_was_record(
         os.EX_PROTOCOL,
         "",
         "ocihook: the scheduler that runs cannot record"
-        " (restart the scheduler with this version of ocihook)\n",
+        " (replace it by this version: ocihook scheduler reload)\n",
     )
 
 
