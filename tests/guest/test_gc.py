@@ -90,7 +90,7 @@ def test_cells_whose_cgroup_went_unnoticed(parent: Path) -> None:
     (told,) = [each for each in examine(Host(), ["cells"]) if each.name == "orphaned"]
     assert (told.verdict, told.mend) == ("warning", "ocihook gc")
 
-    assert gc() == {**NOTHING, "dead": 3}
+    assert gc()["dead"] == 3
     assert [cells_of(container) for container in gone] == [[], [], []]
     assert len(cells_of(stays)) == 1
     assert gc() == NOTHING
@@ -108,7 +108,7 @@ def test_no_later_scheduler_brings_them_back(parent: Path) -> None:
     gone, released = give_cell(parent / "gone"), give_cell(parent / "released")
     (parent / "gone").rmdir()
     assert unregister(CellRelease(cgid=(parent / "released").stat().st_ino)) == 1
-    assert gc() == {**NOTHING, "dead": 1}
+    assert gc()["dead"] == 1
     assert os.getxattr(parent / "released", CELL_MARK)
     loader.stop()
     ocihook("scheduler", "start")
@@ -137,7 +137,7 @@ def test_old_pins_beside_those_in_use_are_left_alone(make: Make) -> None:
     old = Path(PIN_ROOT, "v1")
     old.mkdir(mode=0o700)
     try:
-        assert gc() == NOTHING
+        assert gc()["dead"] == 0
         assert old.is_dir()
         (told,) = [each for each in examine(Host(), ["scheduler"]) if each.name == "abi"]
         assert (told.verdict, told.mend) == ("warning", f"rm -r {old}")
