@@ -106,8 +106,10 @@ def place() -> Iterator[Place]:
     out.mkdir()
     yield Place(fake, *bundles, out)
     assert list(out.iterdir()) == []
-    for directory, _, _ in os.walk(root):
-        os.chmod(directory, 0o700)
+    root.chmod(0o700)
+    for directory, below, _ in os.walk(root):
+        for name in below:  # before they are walked into
+            os.chmod(f"{directory}/{name}", 0o700)
     shutil.rmtree(root)
 
 
