@@ -90,7 +90,7 @@ struct cell {
 	/* Virtual time inside the cell: the latest that any task of it began.
 	 */
 	__u64 task_vtime;
-	/* When any CPU last took a task of the cell, CLOCK_MONOTONIC. */
+	/* When any CPU last took a task of the cell, by scx_bpf_now(). */
 	__u64 served_ns;
 	/* Runnable tasks whose cell this is, waiting or on a CPU. */
 	__s64 nr_runnable;
@@ -122,7 +122,7 @@ struct cell {
 	/* What is left of it; below 0 is a debt to the next period. */
 	__s64 budget_ns;
 	__u64 period_began_ns;
-	/* Since when the cell may not run for want of budget; 0: it may. */
+	/* By scx_bpf_now(): since when its budget is spent; 0: it is not. */
 	__u64 throttled_since_ns;
 	__u64 throttled_ns;
 	__u64 nr_throttled;

@@ -80,6 +80,9 @@ static __always_inline int apply_own(u32 slot, const struct cell_request *req)
  * Set the members that the request names. Own CPUs come first: they are the
  * only ones that may be refused, and then nothing is changed. A change of the
  * cpuset, or of what is lent, moves the sets of CPUs that are made from them.
+ *
+ * There is no lock: of two requests for one cell at once, each member, and each
+ * word of a cpulist, is that of either. `ocihook cells` says what it became.
  */
 static __always_inline int apply_request(struct cell *c, u32 slot,
 					 const struct cell_request *req)

@@ -83,6 +83,10 @@ static __noinline int wake_idle_cpus(void)
 /*
  * Begin a quota, or lift it: from now on, with a full budget. Idle CPUs look at
  * once whether that lets somebody run who was throttled.
+ *
+ * Others refill and spend meanwhile: the first period may have a slice a CPU
+ * too much or too little, since a task that runs was charged by the old quota.
+ * Of two changes at once, quota and period may be of one each, until the next.
  */
 static __always_inline void set_quota(struct cell *c, u64 quota_ns,
 				      u64 period_ns, u64 burst_ns)

@@ -150,7 +150,11 @@ static __always_inline int init_table(void)
 	return reserve_host_share();
 }
 
-/* Begin a slot's counters anew. Other CPUs' parts are set from here, too. */
+/*
+ * Begin a slot's counters anew. Other CPUs' parts are set from here, too. No
+ * task of the slot runs any more; but one that borrowed a CPU of its last use
+ * may just then add to lent_ns, which is then of the old use, or lost.
+ */
 __noinline int reset_stats(u32 slot)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();

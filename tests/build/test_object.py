@@ -105,6 +105,13 @@ def test_object_is_gpl(gen_abi: ModuleType) -> None:
     assert gen_abi.elf_section(gen_abi.OBJECT.read_bytes(), "license") == b"GPL\0"
 
 
+def test_object_cannot_end_the_scheduler(gen_abi: ModuleType) -> None:
+    """A call of scx_bpf_error() or scx_bpf_exit() would be of one of these kfuncs."""
+    called = [name for name in symbols(gen_abi.OBJECT) if name.startswith("scx_bpf_")]
+    assert "scx_bpf_kick_cpu" in called, "kfuncs are symbols"
+    assert {"scx_bpf_error_bstr", "scx_bpf_exit_bstr"}.isdisjoint(called)
+
+
 def test_forks_fail_in_the_object_for_tests_alone(gen_abi: ModuleType) -> None:
     """Neither a symbol nor a type of fault.bpf.h is in what is installed."""
     assert {"fault_forks", "fault_state"} <= set(symbols(FAULT_OBJECT))

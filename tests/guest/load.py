@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
-from bundle import Container
+from bundle import Container, burn
+
+from ocihook.sched.cells import list_cells
 
 
 def usage_us(container: Container) -> int:
@@ -77,3 +80,28 @@ def cpus_seen(pids: list[int], seconds: float) -> set[int]:
         seen |= {last_cpu(pid) for pid in pids}
         time.sleep(0.05)
     return seen
+
+
+def freeze(container: Container, frozen: bool) -> None:
+    """Stop or resume every task of the container's cgroup (cgroup-v2.rst, cgroup.freeze)."""
+    (container.cgroup / "cgroup.freeze").write_text(str(int(frozen)))
+    deadline = time.monotonic() + 20
+    while f"frozen {int(frozen)}" not in (container.cgroup / "cgroup.events").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def share_of_host(containers: list[Container], seconds: float) -> float:
+    """Return which part of the time used went to a busy host, beside busy containers."""
+    tasks = [subprocess.Popen(burn(1)) for _ in range(4)]
+    try:
+        time.sleep(1)
+        began_s, before_ns = time.monotonic(), list_cells()[0]["run_ns"]
+        used = cpus_used(containers, seconds)
+        host_ns, took_s = list_cells()[0]["run_ns"] - before_ns, time.monotonic() - began_s
+    finally:
+        for task in tasks:
+            task.kill()
+            task.wait()
+    host: float = host_ns / 1e9 / took_s
+    return host / (host + sum(used))

@@ -8,13 +8,15 @@ import time
 import pytest
 from bundle import burn
 from conftest import Make, cells_of
-from load import cpus_used
+from load import cpus_used, task_ns, tasks_of
 
 from ocihook._bpf.kernel_btf import kernel_has_op
 from ocihook.sched.cell_set import change_cell
-from ocihook.sched.change import Change
+from ocihook.sched.change import Change, parse_quota
 
 pytestmark = pytest.mark.usefixtures("scheduler")
+
+MS = 1_000_000
 
 
 def test_live_changes_of_the_cgroup_files_are_followed(make: Make) -> None:
@@ -38,3 +40,25 @@ def test_what_was_named_is_not_followed(make: Make) -> None:
     assert cells_of(container.id)[0]["weight"] == 70
     change_cell(container.id, Change(weight=90))
     assert cells_of(container.id)[0]["weight"] == 90
+
+
+def test_lifted_quota_lets_a_throttled_task_run_at_once(make: Make) -> None:
+    """At 1 ms a second it would wait for seconds, and its CPU is asleep."""
+    container = make("crun", command=burn(1)).run()
+    (pid,) = tasks_of(container.cgroup)
+    for _ in range(5):
+        if kernel_has_op("cgroup_set_bandwidth"):
+            (container.cgroup / "cpu.max").write_text("1000 1000000")
+        else:
+            change_cell(container.id, Change(quota_us=(1_000, 1_000_000)))
+        time.sleep(0.5)
+        ran_ns = task_ns(pid)
+        if kernel_has_op("cgroup_set_bandwidth"):
+            (container.cgroup / "cpu.max").write_text("max 1000000")
+        else:
+            change_cell(container.id, Change(quota_us=parse_quota("max")))
+        deadline = time.monotonic() + 0.5
+        while task_ns(pid) - ran_ns < 20 * MS:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    assert cells_of(container.id)[0]["nr_throttled"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from bundle import Container, burn
 from conftest import LONG_S, WATCH_S, Make, cells_of, enable_seq, kernel_state
-from load import demand_progress, run_all
+from load import demand_progress, freeze, run_all
 
 from ocihook.sched.loader import start
 from ocihook.sched.reconcile import restore_cells
@@ -52,15 +52,6 @@ def hogs(cpus: list[int]) -> Iterator[None]:
             hog.kill()
             hog.wait()
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-
-
-def freeze(container: Container, frozen: bool) -> None:
-    """Stop or resume every task of the container's cgroup (cgroup-v2.rst, cgroup.freeze)."""
-    (container.cgroup / "cgroup.freeze").write_text(str(int(frozen)))
-    deadline = time.monotonic() + 20
-    while f"frozen {int(frozen)}" not in (container.cgroup / "cgroup.events").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def settled_state() -> str:

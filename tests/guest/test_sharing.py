@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bundle import Container, burn
 from conftest import Make, cells_of
-from load import cpus_used, run_all, task_ns
+from load import cpus_used, run_all, share_of_host, task_ns
 
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import CellStats
@@ -68,18 +68,7 @@ def test_host_keeps_its_share(make: Make) -> None:
     """Four cells of weight 100 and a busy host: a fifth for each, 20 % for the host."""
     made = [make(("runc", "crun")[i % 2], f"c{i}", burn(2)) for i in range(4)]
     run_all(made)
-    tasks = [subprocess.Popen(burn(1)) for _ in range(4)]
-    try:
-        time.sleep(1)
-        began_s, before_ns = time.monotonic(), list_cells()[0]["run_ns"]
-        used = cpus_used(made, 10)
-        host_ns, took_s = list_cells()[0]["run_ns"] - before_ns, time.monotonic() - began_s
-    finally:
-        for task in tasks:
-            task.kill()
-            task.wait()
-    host = host_ns / 1e9 / took_s
-    share = host / (host + sum(used))
+    share = share_of_host(made, 10)
     assert share == pytest.approx(0.20, rel=0.20), share
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 
 import pytest
-from bundle import burn
+from bundle import TIMEOUT_S, burn
 from conftest import Make, cells_of, ocihook
 
+from ocihook._bpf.pinned import unregister
+from ocihook._bpf.pinned_array import PinnedArray
+from ocihook.abi import CellRelease, CellStats
+from ocihook.sched.cells import possible_cpus
 from ocihook.schema import findings
 
 pytestmark = pytest.mark.usefixtures("scheduler")
@@ -60,6 +65,37 @@ def test_preemptions_are_counted_for_who_was_stopped(make: Make) -> None:
     (pestered,), (napping,) = cells_of(busy.id), cells_of(napper.id)
     assert pestered["nr_preempted"] - alone["nr_preempted"] >= 20
     assert napping["nr_preempted"] < pestered["nr_preempted"]
+
+
+def test_enqueues_of_narrow_tasks_are_counted(make: Make) -> None:
+    """Tasks that may run all over the cell are none; one that is bound to a CPU is."""
+    container = make("crun", command=burn(4)).run()
+    time.sleep(1)
+    assert cells_of(container.id)[0]["nr_narrow"] == 0
+    task = subprocess.Popen(["taskset", "-c", "0", *burn(1)])
+    try:
+        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
+        time.sleep(4)
+        assert cells_of(container.id)[0]["nr_narrow"] > 10
+    finally:
+        task.kill()
+        task.wait()
+
+
+def test_tasks_that_fall_back_to_the_host_are_counted(make: Make) -> None:
+    """In the slot that they had: its counters stay until it is used again."""
+    container = make("crun", command=burn(3)).run()
+    (cell,) = cells_of(container.id)
+    table = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
+    try:
+        assert unregister(CellRelease(cgid=cell["cgid"])) == 1
+        deadline = time.monotonic() + TIMEOUT_S
+        expected = cell["nr_fallbacks"] + 3
+        while (count := sum(part.nr_fallbacks for part in table.read(cell["cell"]))) != expected:
+            assert time.monotonic() < deadline, (count, expected)
+            time.sleep(0.1)
+    finally:
+        table.close()
 
 
 def test_slot_that_is_used_again_starts_from_zero(make: Make) -> None:

@@ -46,6 +46,12 @@ ONCE = tuple(
 )
 """What depends on neither kernel nor runtime: in the first session, and with ``--all-kernels``."""
 
+TWO_CACHES = [
+    pytest.param("trixie", "6.18"),
+    *(pytest.param(*guest.values, marks=_ALL) for guest in GUESTS[1:]),
+]
+"""The same kernels, on a machine of two last-level caches."""
+
 SYSTEMD = [
     pytest.param("trixie", "6.18"),
     pytest.param("forky", "7.3", marks=_ALL),
@@ -112,12 +118,13 @@ def test_malformed_kernel_is_refused(
 
 
 @pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
+@pytest.mark.parametrize(("suite", "kernel"), TWO_CACHES)
 def test_machine_of_two_caches(
-    wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
         tests = ("tests/guest/two_caches.py",)
-        status = session(tests, "trixie", "6.18", wheel, tmp_path, cpus=4, sockets=2)
+        status = session(tests, suite, kernel, wheel, tmp_path, cpus=4, sockets=2)
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)
 
