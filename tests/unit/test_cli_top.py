@@ -15,7 +15,7 @@ from ocihook import cpulist, schema
 from ocihook.abi import CELL_DRAINING, CELL_FLAG_OWNS, CellStats
 from ocihook.cli import top as command
 from ocihook.cli.top_screen import screen
-from ocihook.cli.top_view import View
+from ocihook.cli.top_view import ORDERS, View
 from ocihook.errors import SchedulerUnavailable
 from ocihook.sched.usage import Reading, Usage, usage
 
@@ -132,16 +132,17 @@ def order(view: View) -> list[int]:
     return [row.cell for row in view.rows(SEEN)]
 
 
-@pytest.mark.parametrize(
-    ("column", "first"),
-    [
-        ("CELL", [0, 1, 2]), ("NAME", [5, 3, 7]), ("WEIGHT", [9, 1, 0]), ("GOT", [3, 1, 2]),
-        ("P99", [4, 3, 1]), ("THROTTLED", [4, 0, 1]), ("BORROW", [3, 0, 1]), ("LENT", [2, 0, 1]),
-        ("RUNNABLE", [3, 1, 4]),
-    ],
-)  # fmt: skip
-def test_order(column: str, first: list[int]) -> None:
-    assert order(View(order=column))[:3] == first
+FIRST = {
+    "CELL": [0, 1, 2], "NAME": [5, 3, 7], "WEIGHT": [9, 1, 0], "PROMISED": [9, 1, 2],
+    "GOT": [3, 1, 2], "P50": [4, 3, 1], "P99": [4, 3, 1], "THROTTLED": [4, 0, 1],
+    "BORROW": [3, 0, 1], "LENT": [2, 0, 1], "RUNNABLE": [3, 1, 4],
+}  # fmt: skip
+"""The cells at the top, by the column that is sorted by."""
+
+
+@pytest.mark.parametrize("column", ORDERS)
+def test_order(column: str) -> None:
+    assert order(View(order=column))[:3] == FIRST[column]
 
 
 def test_keys() -> None:
