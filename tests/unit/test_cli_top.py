@@ -107,6 +107,12 @@ def test_machine_of_many_cpus(snapshot: Snapshot) -> None:
     lines = screen(seen, View(), 80, 24)
     assert max(map(len, lines)) <= 80
     snapshot("top-many-cpus-80", "\n".join(lines))
+    assert "and 16 more CPUs" in lines
+    for tall_or_file in (screen(seen, View(), 80, 60), screen(seen, View(), 80)):
+        text = "\n".join(tall_or_file)
+        assert "more CPUs" not in text
+        assert all(re.search(rf"(^| ) *{cpu} [.a-z]+ +\d+%", text, re.M) for cpu in range(40))
+    assert len(screen(seen, View(), 80, 60)) == 60
 
 
 def test_before_the_first_figures() -> None:
