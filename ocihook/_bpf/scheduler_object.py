@@ -59,7 +59,11 @@ class SchedulerObject:
     def _explained(self, what: str) -> SchedulerUnavailable:
         reason = os.strerror(ffi.errno).lower()
         log = ffi.string(lib.log_text()).decode(errors="replace").strip()
-        return SchedulerUnavailable(f"{what}: {reason}\n{log}".strip())
+        return SchedulerUnavailable(
+            f"{what}: {reason}\n{log}".strip(),
+            "see: ocihook doctor; where that finds nothing, report this with what ocihook version"
+            " --verbose says",
+        )
 
     def _map(self, name: str) -> Any:
         found = lib.bpf_object__find_map_by_name(self._object, name.encode())

@@ -70,8 +70,13 @@ def main() -> NoReturn:
     """Run the command line; an error becomes one line on stderr and its documented exit code."""
     completion.answer_if_asked()
     try:
-        app()
+        try:
+            app()
+        finally:
+            output.flush()
     except OcihookError as error:
         output.complain(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        output.give_up(error)
     sys.exit(0)

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """How things are printed: text for people, JSON for programs, one line for errors."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 UNLIMITED_COLUMNS = 4096
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def say(text: str) -> None:
@@ -21,6 +25,29 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print an error to stderr."""
     print(f"ocihook: {text}", file=sys.stderr)
+
+
+def flush() -> None:
+    """Write what is buffered, while an error can still be told."""
+    if sys.stdout is not None:  # closed by who started us
+        sys.stdout.flush()
+
+
+def give_up(error: OSError) -> NoReturn:
+    """End because standard output takes no more; in silence where its reader has gone.
+
+    Raises:
+        OSError: the error itself, where it is of something else.
+    """
+    if error.filename is not None or error.errno not in (*_NO_ROOM, errno.EPIPE):
+        raise error
+    # Python would write what is left when it ends, and fail in its own words.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        sys.exit(1)  # as typer does
+    reason = os.strerror(error.errno).lower()
+    complain(f"standard output: {reason} (make room there, and do it again)")
+    sys.exit(os.EX_OSERR)
 
 
 def columns() -> int:

@@ -62,7 +62,7 @@ def stop(as_json: bool = STOP_JSON) -> None:
     if as_json:
         output.show_json({"stopped": stopped})
     else:
-        output.say("scheduler stopped" if stopped else "no scheduler was loaded")
+        output.say("scheduler stopped" if stopped else "no ocihook scheduler was loaded")
 
 
 @app.command()

@@ -21,6 +21,8 @@ STRIP_COLUMNS = 24
 """The least that a CPU's strip takes, so that three fit 80 columns."""
 
 STRIP_LINES = 8
+"""What all strips take at most, or a third of a screen where that is more; a file has them all."""
+
 IDLE = "."
 KEYS = "q quit  left/right sort  r reverse  space pause  up/down scroll"
 NS_PER_S = 1_000_000_000
@@ -37,7 +39,7 @@ def screen(
 ) -> list[str]:
     """Return the lines for a screen of so many columns, ``lines`` at most; None for all rows."""
     view.name_letters(usage)
-    head = [_title(usage, view, columns), *_strips(usage.cpus, view, columns, colours), ""]
+    head = [_title(usage, view, columns), *_strips(usage.cpus, view, columns, lines, colours), ""]
     widths = _widths(columns)
     heading = _cut(_line({name: name for name in ORDERS}, widths), columns)
     head.append(f"{_REVERSE}{heading.ljust(columns)}{_END}" if colours else heading)
@@ -53,7 +55,7 @@ def screen(
 
 def page(usage: Usage, columns: int, lines: int) -> int:
     """Return how many rows of cells a screen has."""
-    strips = sum(1 for _ in _strips(usage.cpus, View(), columns, False))
+    strips = sum(1 for _ in _strips(usage.cpus, View(), columns, lines, False))
     return max(lines - strips - 4, 1)
 
 
@@ -69,11 +71,14 @@ def _title(usage: Usage, view: View, columns: int) -> str:
     return _cut(f"{left}  {right:>{max(columns - len(left) - 2, 0)}}", columns)
 
 
-def _strips(cpus: list[CpuUsage], view: View, columns: int, colours: bool) -> Iterator[str]:
+def _strips(
+    cpus: list[CpuUsage], view: View, columns: int, lines: int | None, colours: bool
+) -> Iterator[str]:
     """Yield lines that show whose cell had each CPU, in proportion to the time."""
-    beside = min(max(columns // STRIP_COLUMNS, 1), -(-len(cpus) // STRIP_LINES) or 1)
+    room = max(STRIP_LINES, (lines or 0) // 3)
+    beside = min(max(columns // STRIP_COLUMNS, 1), -(-len(cpus) // room) or 1)
     width = columns // beside
-    shown = cpus[: beside * STRIP_LINES]
+    shown = cpus if lines is None else cpus[: beside * room]
     for at in range(0, len(shown), beside):
         yield "".join(
             _strip(cpu, view, width - (1 if beside > 1 else 0), colours)

@@ -20,17 +20,18 @@ def read(file: int, path: str) -> str:
     """
     status = os.fstat(file)
     if not S_ISREG(status.st_mode):
-        raise ConfigError(f"{path}: not a regular file")
+        raise ConfigError(f"{path}: not a regular file", "put a file there, or nothing")
     data = b""
     while len(data) <= MAX_CONFIG_BYTES and (chunk := os.read(file, MAX_CONFIG_BYTES + 1)):
         data += chunk
     if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes")
+        raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes", "take out comments")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8: byte 0x{data[error.start]:02x}") from None
+        problem = f"not UTF-8: byte 0x{data[error.start]:02x}"
+        raise ConfigError(f"{path}:{line}: {problem}", "write it in UTF-8") from None
 
 
 def parse(text: str, path: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Place and remove single files so that nobody ever sees half of one."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,19 @@ Ours = Callable[[bytes], bool]
 """Tells from the content of a file whether we have written it."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_HINTS = {
+    errno.EPERM: "run as root",
+    errno.EACCES: "run as root",
+    errno.ENOENT: "make its directory first",
+    errno.EROFS: "name another place; for install that is --prefix, like /usr/local",
+    errno.ENOSPC: "make room on its file system, and do it again",
+    errno.EDQUOT: "make room on its file system, and do it again",
+    errno.EEXIST: "move away what is in its place or above it",
+    errno.ENOTDIR: "move away what is in its place or above it",
+    errno.EISDIR: "move away what is in its place or above it",
+}
+"""What to do next, by what the system refused with."""
 
 Step = tuple[str, Path]
 """What was done ("placed", "kept", "removed", "absent", "left", "compiled"), and to what."""
@@ -177,7 +191,5 @@ def _sync_directory(directory: Path) -> None:
 
 def _failure(path: Path, verb: str, error: OSError) -> InstallError:
     reason = os.strerror(error.errno).lower() if error.errno else str(error)
-    hint = "run as root" if isinstance(error, PermissionError) else ""
-    if isinstance(error, FileNotFoundError):
-        hint = "make its directory first"
+    hint = _HINTS.get(error.errno or 0, "name another place")
     return InstallError(f"{path}: cannot be {verb}: {reason}", hint)

@@ -76,7 +76,8 @@ def write(directory: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         problem = os.strerror(error.errno or 0).lower()
-        raise InstallError(f"{target}: cannot be written: {problem}") from error
+        hint = "run as the owner of that directory, or install the wheel anew"
+        raise InstallError(f"{target}: cannot be written: {problem}", hint) from error
 
 
 def _packed(directory: Path, name: str) -> "unpack.Packed":

@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from bundle import Container
+from bundle import Container, burn
 from conftest import Make, cells_of, ocihook
+from load import cpus_used, run_all
 
 from ocihook import mark
 from ocihook.cell import CellSpec
@@ -90,6 +91,21 @@ def test_quota(make: Make) -> None:
     assert cells_of(container.id)[0]["quota"]["quota_us"] == 50000
     change_cell(container.id, Change(quota_us=parse_quota("max")))
     assert cells_of(container.id)[0]["quota"] is None
+
+
+@RUNNING
+def test_running_tasks_follow_at_once(make: Make) -> None:
+    """Two cells of one weight, then 300 to 100, then the heavier one with a limit."""
+    tasks = os.cpu_count() or 1
+    light, heavy = (make(RUNTIME, name, burn(tasks)) for name in ("light", "heavy"))
+    run_all([light, heavy])
+    ocihook("cells", "set", heavy.id, "--weight", "300")
+    used = cpus_used([light, heavy], 10)
+    assert used[1] / used[0] == pytest.approx(3, rel=0.15), used
+    ocihook("cells", "set", heavy.id, "--quota", "30%")
+    used = cpus_used([light, heavy], 5)
+    assert used[1] == pytest.approx(0.3, rel=0.15), used
+    assert used[0] > tasks - 0.6, used
 
 
 @RUNNING

@@ -64,7 +64,7 @@ def test_stop_removes_every_pin() -> None:
     assert ocihook("scheduler", "stop").stdout == "scheduler stopped\n"
     assert kernel_state() == "disabled"
     assert os.listdir("/sys/fs/bpf/ocihook") == []
-    assert ocihook("scheduler", "stop").stdout == "no scheduler was loaded\n"
+    assert ocihook("scheduler", "stop").stdout == "no ocihook scheduler was loaded\n"
 
 
 def test_start_cleans_up_after_a_loader_that_was_killed() -> None:

@@ -216,7 +216,8 @@ def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("stopped", "line"), [(True, "scheduler stopped\n"), (False, "no scheduler was loaded\n")]
+    ("stopped", "line"),
+    [(True, "scheduler stopped\n"), (False, "no ocihook scheduler was loaded\n")],
 )
 def test_stop(run: Run, monkeypatch: pytest.MonkeyPatch, stopped: bool, line: str) -> None:
     monkeypatch.setattr(loader, "stop", lambda: stopped)

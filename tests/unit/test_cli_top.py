@@ -15,7 +15,7 @@ from ocihook import cpulist, schema
 from ocihook.abi import CELL_DRAINING, CELL_FLAG_OWNS, CellStats
 from ocihook.cli import top as command
 from ocihook.cli.top_screen import screen
-from ocihook.cli.top_view import View
+from ocihook.cli.top_view import ORDERS, View
 from ocihook.errors import SchedulerUnavailable
 from ocihook.sched.usage import Reading, Usage, usage
 
@@ -107,6 +107,12 @@ def test_machine_of_many_cpus(snapshot: Snapshot) -> None:
     lines = screen(seen, View(), 80, 24)
     assert max(map(len, lines)) <= 80
     snapshot("top-many-cpus-80", "\n".join(lines))
+    assert "and 16 more CPUs" in lines
+    for tall_or_file in (screen(seen, View(), 80, 60), screen(seen, View(), 80)):
+        text = "\n".join(tall_or_file)
+        assert "more CPUs" not in text
+        assert all(re.search(rf"(^| ) *{cpu} [.a-z]+ +\d+%", text, re.M) for cpu in range(40))
+    assert len(screen(seen, View(), 80, 60)) == 60
 
 
 def test_before_the_first_figures() -> None:
@@ -132,16 +138,17 @@ def order(view: View) -> list[int]:
     return [row.cell for row in view.rows(SEEN)]
 
 
-@pytest.mark.parametrize(
-    ("column", "first"),
-    [
-        ("CELL", [0, 1, 2]), ("NAME", [5, 3, 7]), ("WEIGHT", [9, 1, 0]), ("GOT", [3, 1, 2]),
-        ("P99", [4, 3, 1]), ("THROTTLED", [4, 0, 1]), ("BORROW", [3, 0, 1]), ("LENT", [2, 0, 1]),
-        ("RUNNABLE", [3, 1, 4]),
-    ],
-)  # fmt: skip
-def test_order(column: str, first: list[int]) -> None:
-    assert order(View(order=column))[:3] == first
+FIRST = {
+    "CELL": [0, 1, 2], "NAME": [5, 3, 7], "WEIGHT": [9, 1, 0], "PROMISED": [9, 1, 2],
+    "GOT": [3, 1, 2], "P50": [4, 3, 1], "P99": [4, 3, 1], "THROTTLED": [4, 0, 1],
+    "BORROW": [3, 0, 1], "LENT": [2, 0, 1], "RUNNABLE": [3, 1, 4],
+}  # fmt: skip
+"""The cells at the top, by the column that is sorted by."""
+
+
+@pytest.mark.parametrize("column", ORDERS)
+def test_order(column: str) -> None:
+    assert order(View(order=column))[:3] == FIRST[column]
 
 
 def test_keys() -> None:

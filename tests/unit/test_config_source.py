@@ -83,9 +83,12 @@ def open_for(path: Path) -> int:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"# \xe9t\xe9\n", "config.toml:1: not UTF-8: byte 0xe9"),
-        (b"a = 1\n\n# \xff", "config.toml:3: not UTF-8: byte 0xff"),
-        (b"#" * (source.MAX_CONFIG_BYTES + 1), "config.toml: more than 262144 bytes"),
+        (b"# \xe9t\xe9\n", r"config.toml:1: not UTF-8: byte 0xe9 \(write it in UTF-8\)"),
+        (b"a = 1\n\n# \xff", r"config.toml:3: not UTF-8: byte 0xff \(write it in UTF-8\)"),
+        (
+            b"#" * (source.MAX_CONFIG_BYTES + 1),
+            r"config.toml: more than 262144 bytes \(take out comments\)",
+        ),
     ],
 )
 def test_what_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
@@ -100,7 +103,7 @@ def test_what_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> No
 def test_a_fifo_in_its_place_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.toml")
     file = open_for(tmp_path / "config.toml")
-    with pytest.raises(ConfigError, match=r"config.toml: not a regular file"):
+    with pytest.raises(ConfigError, match=r"config.toml: not a regular file \(put a file there"):
         source.read(file, "config.toml")
     os.close(file)
 

@@ -136,3 +136,19 @@ def test_selinux(fake: FakeHost) -> None:
     assert (verdict, name) == ("note", "selinux")
     assert "no label" in evidence
     assert mend.startswith(f"restorecon -v {HOOK_PROGRAM}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("bin_t", "ok"), ("container_runtime_exec_t", "note"), ("home_t", "note")]
+)
+def test_selinux_label(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, kind: str, verdict: str
+) -> None:
+    """Of a file system that has labels; only root may write one, so none is written."""
+    label = f"system_u:object_r:{kind}:s0"
+    fake.write("/sys/fs/selinux/enforce", "1")
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: f"{label}\0".encode())
+    (found,) = [each for each in fake.findings("program") if each.name == "selinux"]
+    assert found.verdict == verdict
+    assert f"{HOOK_PROGRAM} is {label}" in found.evidence
+    assert bool(found.mend) == (verdict == "note")

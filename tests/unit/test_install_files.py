@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 from pathlib import Path
 
@@ -70,19 +71,37 @@ def test_place_leaves_nothing_when_it_fails(
     path.write_bytes(b"ours, old")
 
     def full(_file: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InstallError, match="file: cannot be placed: no space left on device"):
+    with pytest.raises(InstallError, match="file: cannot be placed: no space left on device") as no:
         files.place(path, b"ours", 0o644, ours)
+    assert no.value.hint == "make room on its file system, and do it again"
     assert os.listdir(tmp_path) == ["file"]
     assert path.read_bytes() == b"ours, old"
+
+
+@pytest.mark.parametrize("verb", ["place", "remove"])
+def test_where_usr_is_read_only_another_prefix_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"ours, old")
+
+    def read_only(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(os, "unlink", read_only)
+    with pytest.raises(InstallError, match=r"read-only file system \(name another .* --prefix"):
+        files.place(path, b"ours", 0o644, ours) if verb == "place" else files.remove(path, ours)
 
 
 def test_place_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(
-        InstallError, match=r"below: cannot be placed: (file exists|not a directory)"
+        InstallError,
+        match=r"below: cannot be placed: (file exists|not a directory) \(move away what is in",
     ):
         files.place(tmp_path / "file" / "below", b"ours", 0o644, ours)
 

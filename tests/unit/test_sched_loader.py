@@ -13,6 +13,7 @@ from typing import Self
 
 import pytest
 
+from ocihook._bpf.scheduler_object import SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import OcihookError, SchedulerUnavailable, SystemCallError
 from ocihook.sched import loader, probe
@@ -133,6 +134,15 @@ def test_refused_start_makes_no_directory(
     with pytest.raises(SchedulerUnavailable):
         loader.start()
     assert not pins.parent.exists()
+
+
+def test_what_libbpf_refuses_has_its_log_and_what_is_next() -> None:
+    with pytest.raises(SchedulerUnavailable) as failure:
+        SchedulerObject(b"no object")
+    told = str(failure.value)
+    assert told.startswith("the BPF object cannot be opened: ")
+    assert "\nlibbpf: " in told
+    assert " (see: ocihook doctor; where that finds nothing, report this with what " in told
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -5,6 +5,7 @@ that every one of ocihook's is one."""
 import importlib.util
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -55,6 +56,36 @@ def test_it_ends_where_it_began(tutorial: ModuleType) -> None:
     assert [line for line in found if line.startswith("podman run ")]
     assert set(tutorial.STATUSES) <= set(found)
     assert not any(line.endswith("\\") for line in found), "each line is a command of its own"
+
+
+DEBIAN_SOURCES = """\
+# Some images have a remark here.
+Types: deb
+# And here.
+URIs: http://mirror.example/debian
+Suites: trixie trixie-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://mirror.example/debian-security
+Suites: trixie-security
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+"""
+
+
+def test_source_of_backports_is_the_first_one_of_another_suite(
+    tutorial: ModuleType, tmp_path: Path
+) -> None:
+    """What no guest carries out: it was booted with its kernel."""
+    (block,) = re.findall(r"(?ms)^```sh debian-kernel\n(.*?)^```$", tutorial.PAGE.read_text())
+    (line,) = [line for line in block.splitlines() if line.startswith("sed ")]
+    (tmp_path / "debian.sources").write_text(DEBIAN_SOURCES)
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=60)
+    first = DEBIAN_SOURCES.split("\n\n")[0] + "\n"
+    expected = first.replace("trixie trixie-updates", "trixie-backports")
+    assert (tmp_path / "backports.sources").read_text() == expected
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_systemd_makes_the_cgroups(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
-        tests = ("tests/guest/systemd.py",)
+        tests = ("tests/guest/systemd.py", "tests/guest/systemd_unit.py")
         status = session(tests, suite, kernel, wheel, tmp_path, init="systemd")
     problems = session_problems(tmp_path / "junit.xml")
     assert (status, problems) == (0, []), "\n".join(problems)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The unit that ``ocihook install`` places, under systemd: start, reload, an ejection, stop.
+
+Named so that no session collects it by itself: tests/vm/test_guest.py gives it such a guest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Make, cells_of, enable_seq, kernel_state
+from hook_calls import wait_until
+from systemd import systemctl
+
+from ocihook.doctor.examination import examine
+from ocihook.doctor.host import Host
+from ocihook.install import service
+from ocihook.sched import loader
+
+ENGINES = {"podman.service", "crio.service", "containerd.service", "docker.service"}
+
+
+@pytest.fixture
+def unit() -> Iterator[str]:
+    """Have it known to systemd and enabled, with no scheduler as yet; nothing of that stays."""
+    loader.stop()
+    systemctl("daemon-reload")
+    systemctl("enable", service.UNIT)
+    yield service.UNIT
+    systemctl("disable", "--now", service.UNIT)
+
+
+def test_its_life(unit: str, make: Make) -> None:
+    (seen,) = examine(Host(), ["service"])
+    assert (seen.verdict, seen.name) == ("ok", "unit")
+
+    systemctl("start", unit)
+    assert (systemctl("is-active", unit), kernel_state()) == ("active", "enabled")
+    assert systemctl("show", "--property=ConditionResult", "--value", unit) == "yes"
+    assert set(systemctl("show", "--property=Before", "--value", unit).split()) >= ENGINES
+    container = make("crun").run()
+    assert len(cells_of(container.id)) == 1
+
+    attached = int(enable_seq())
+    systemctl("reload", unit)
+    assert (int(enable_seq()), kernel_state()) == (attached + 1, "enabled")
+    assert len(cells_of(container.id)) == 1
+
+    # Documentation/admin-guide/sysrq.rst: S takes a sched_ext scheduler out.
+    Path("/proc/sysrq-trigger").write_text("S")
+    wait_until(lambda: kernel_state() == "disabled", "the ejection")
+    assert systemctl("is-active", unit) == "active", "nothing runs whose end it would see"
+    systemctl("restart", unit)
+    assert kernel_state() == "enabled"
+    assert len(cells_of(container.id)) == 1
+
+    systemctl("stop", unit)
+    assert kernel_state() == "disabled"
