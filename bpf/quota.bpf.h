@@ -91,7 +91,7 @@ static __noinline int wake_idle_cpus(void)
 static __always_inline void set_quota(struct cell *c, u64 quota_ns,
 				      u64 period_ns, u64 burst_ns)
 {
-	u64 now = bpf_ktime_get_ns();
+	u64 now = scx_bpf_now();
 
 	if (READ_ONCE(c->quota_ns) == quota_ns &&
 	    READ_ONCE(c->period_ns) == period_ns &&
