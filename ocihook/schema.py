@@ -17,7 +17,6 @@ from jsonschema.protocols import Validator
 
 from ocihook import control_file, cpulist, go_pattern, schema_words
 from ocihook.errors import InputError
-from ocihook.hook.json import is_deep
 
 NAMES = (
     "annotations",
@@ -96,8 +95,22 @@ def _max_depth(
     _validator: object, limit: int, instance: object, _schema: object
 ) -> Iterator[ValidationError]:
     """Check ``maxDepth``: how deep arrays and objects are nested, the outermost counted."""
-    if is_deep(instance, limit):
+    if _is_deep(instance, limit):
         yield ValidationError(f"is nested more than {limit} deep")
+
+
+def _is_deep(value: object, limit: int) -> bool:
+    """Tell whether arrays and objects are nested more than `limit` deep; ``{}`` is 1 deep."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    while level and limit:
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        limit -= 1
+    return bool(level)
 
 
 _FORMATS = FormatChecker(formats=())

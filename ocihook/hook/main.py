@@ -71,9 +71,16 @@ def _policy(stage: str) -> Policy:
         os.stat(paths.CONFIG_FILE)
     except OSError:
         return Policy()  # there is none, or it is not for the likes of us to see
-    from ocihook.hook import configured
+    problem: OcihookError | None
+    try:
+        from ocihook.hook import configured
 
-    policy, problem = configured.in_force()
+        policy, problem = configured.in_force()
+    except OcihookError:
+        raise  # the deadline
+    except Exception as error:
+        # In the midst of an upgrade, say. Standard input is to be read, whatever happens here.
+        policy, problem = Policy(), _unexpected(error)
     if problem is not None:
         _tell(policy, stage, None, problem, 0)
     process.arm(policy.deadline_s)

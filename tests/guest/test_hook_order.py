@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundle import Container
+from bundle import Container, hook_entries
 from conftest import Make, cells_of
 from hook_calls import SILENT, Recorder, call_hook, wait_until
 
@@ -48,6 +48,23 @@ def test_a_hook_at_every_stage(runtime: str, make: Make, tmp_path: Path) -> None
     assert states["poststop"]["status"] == "stopped"
     assert not states["poststop"].get("pid")
     assert {state["bundle"] for state in states.values()} == {os.fspath(container.bundle)}
+
+
+def test_stages_inside_of_the_container(runtime: str, make: Make, tmp_path: Path) -> None:
+    """In the container's mount namespace, where the recorder is bound to its own path."""
+    recorder = Recorder(tmp_path / "recorder")
+    inside = ("createContainer", "startContainer")
+    hooks = hook_entries(inside, str(recorder.program))
+    container = make(runtime, command=SLEEP, hooks=hooks)
+    document = container.document()
+    path = str(recorder.program.parent)
+    bind = {"destination": path, "type": "bind", "source": path, "options": ["rbind", "rw"]}
+    document["mounts"].append(bind)
+    container.write(document)
+    container.run()
+    wait_until(lambda: recorder.stages() == list(inside), "both stages")
+    assert container.state()["status"] == "running"
+    assert cells_of(container.id) == []
 
 
 def test_poststart_before_start_and_again_after_it(runtime: str, make: Make) -> None:

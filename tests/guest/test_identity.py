@@ -10,6 +10,7 @@ import pytest
 from bundle import Container, burn
 from conftest import Make, cells_of
 from hook_calls import complaint
+from podman import busybox_root, remove_all, run
 
 from ocihook._bpf.pinned import cell_of
 
@@ -72,3 +73,14 @@ def test_container_without_a_cgroup_of_its_own_is_refused(make: Make) -> None:
     assert cells_of(container.id) == []
     assert "let the runtime create a cgroup for it" in complaint(container)
     subprocess.run(["kill", "-9", str(pid)], check=True)
+
+
+def test_podman_without_cgroups_is_refused(tmp_path: Path) -> None:
+    said = tmp_path / "hooks"
+    enrol = ("--annotation=org.ocihook/weight=250", f"--annotation=run.oci.hooks.stderr={said}")
+    try:
+        container = run(busybox_root(tmp_path), *enrol, "--cgroups=disabled")
+        assert cells_of(container) == []
+    finally:
+        remove_all()
+    assert "podman: not --cgroups=disabled" in said.read_text()

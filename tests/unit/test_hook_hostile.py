@@ -100,13 +100,15 @@ def test_it_runs_with_what_it_inherits(
     demand_usual(program.run(make_state(pid=gone_pid), before=INHERITED[state]), gone_pid)
 
 
-def test_a_deep_document_on_a_small_stack(program: Program, make_state: State) -> None:
+@pytest.mark.parametrize("levels", [190, 900, 100_000])
+def test_a_deep_document_on_a_small_stack(
+    program: Program, make_state: State, bundle: Path, levels: int
+) -> None:
     """The C scanner recurses; what ends it has to be a refusal, and not the end of the stack."""
-    deep: list[Any] = []
-    for _ in range(900):
-        deep = [deep]
-    ended = program.run(make_state(deep=deep), before=limits(STACK=256 << 10))
-    assert (ended.status, len(ended.lines), ended.left) == (0, 1, [])
+    (bundle / "config.json").write_text('{"a": ' + "[" * levels + "]" * levels + "}")
+    ended = program.run(make_state(), before=limits(STACK=64 << 10))
+    line = f"ocihook: createRuntime: container c1: {bundle}/config.json: nested more than 64 deep"
+    assert ended == Ended(0, [line], b"", [])
 
 
 @pytest.mark.parametrize("stage", ["createRuntime", "poststart"])

@@ -58,6 +58,16 @@ def test_64_levels_are_read() -> None:
     assert list(parse(b'{"a": "' + b"[" * 65 + b'"}')) == ["a"]
 
 
+def test_brackets_in_strings_are_no_levels() -> None:
+    """Nor is a quote the end of a string, or a backslash its escape, wherever it stands."""
+    texts = ["[" * 70, '"[', "\\", '\\"[{', "]}", "\u00e9[", '\\\\"']
+    document = {f"{text}{number}": [text] for number in range(20) for text in texts}
+    for escape in (True, False):
+        assert parse(json.dumps(document, ensure_ascii=escape).encode()) == document
+    wide = b"{" + b",".join(b'"%d":%s' % (number, nested(63)) for number in range(20)) + b"}"
+    assert len(parse(wide)) == 20
+
+
 def test_equal_keys_the_last_counts() -> None:
     assert parse(b'{"a": 1, "a": 2}') == {"a": 2}
 

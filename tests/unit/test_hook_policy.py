@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -208,10 +209,36 @@ def test_toml_is_read_once(run_under: Run, make_state: State) -> None:
         run_under(text, "createRuntime", make_state(), prelude=FOUND + SPY).lines[0].split()
     )
     assert {"tomllib", "ocihook.config.compiling"} <= first
+    assert "jsonschema" not in first, "the checks are by hand"
     second = run_under(None, "createRuntime", make_state(), prelude=FOUND + SPY).lines[0].split()
     slow = {"tomllib", "re", "json", "typing", "ocihook.config", "ocihook.config.check", "difflib"}
     assert not slow & set(second)
     assert {"ocihook.policy", "ocihook.hook.configured", "ocihook.glob"} <= set(second)
+
+
+def test_a_package_in_the_midst_of_an_upgrade(
+    run_under: Run, make_state: State, config: Path
+) -> None:
+    """What reads the file fails: standard input is read all the same, and the cell is there."""
+    broken = "import sys; sys.modules['ocihook.hook.configured'] = None\n"
+    config.write_text('[hook]\non_error = "refuse"\n')
+    state = make_state(annotations=REQUIRED | {"a": "x" * 200_000})
+    read_end, write_end = os.pipe()
+    writer = os.fork()
+    if writer == 0:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.close(read_end)
+        data = json.dumps(state).encode()
+        while data:
+            data = data[os.write(write_end, data) :]
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stdin:
+        run = run_under(None, "createRuntime", b"", prelude=REGISTERED + broken, stdin=stdin)
+    assert os.waitpid(writer, 0)[1] == 0
+    problem, cell = run.lines
+    assert problem.startswith("ocihook: createRuntime: internal error: ModuleNotFoundError: ")
+    assert (run.status, cell) == (0, "registered")
 
 
 def test_hooks_at_once_after_a_boot(run_under: Run, make_state: State, config: Path) -> None:
