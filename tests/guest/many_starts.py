@@ -24,14 +24,13 @@ from ocihook.abi import CELL_LIVE, OCIHOOK_MAX_CELLS, Cell, CellRequest
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cells import list_cells
 
-pytestmark = [pytest.mark.usefixtures("scheduler"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.usefixtures("scheduler"), pytest.mark.timeout(1200)]
 
 CONTAINERS = 200
 AT_A_TIME = 24
 
-STARTED = 24
 PLACES = 8
-"""Slots left where STARTED containers come."""
+"""Slots left where as many containers more come."""
 
 
 def bundle(directory: Path, number: int) -> Container:
@@ -124,7 +123,7 @@ def full() -> Iterator[None]:
 def test_a_full_table_costs_nobody_its_container(
     full: None, crowd: list[Container], tmp_path: Path
 ) -> None:
-    crowd += [bundle(tmp_path, number) for number in range(STARTED)]
+    crowd += [bundle(tmp_path, number) for number in range(PLACES + CONTAINERS)]
     cells = start_all(crowd)
     assert [len(its) for its in cells.values()] == [1] * PLACES
     for container in crowd:
