@@ -42,7 +42,16 @@ LONG = {("forky", "7.3"): ("tests/guest/many_starts.py",)}
 
 ONCE = tuple(
     f"tests/guest/test_{topic}.py"
-    for topic in ("configuration", "denied", "doctor", "gc", "identity", "operator", "session")
+    for topic in (
+        "clocks",
+        "configuration",
+        "denied",
+        "doctor",
+        "gc",
+        "identity",
+        "operator",
+        "session",
+    )
 )
 """What depends on neither kernel nor runtime: in the first session, and with ``--all-kernels``."""
 
