@@ -218,16 +218,12 @@ def _climb_to_namespace_root(
 
 
 def _refuse_shared(path: str, own_path: str) -> None:
+    hint = "let the runtime create a cgroup for it; podman: not --cgroups=disabled"
     if path == "/":
-        raise CgroupError(
-            "cgroup /: the root of the hierarchy is not a container's",
-            "let the runtime create a cgroup for it",
-        )
+        raise CgroupError("cgroup /: the root of the hierarchy is not a container's", hint)
     if own_path == path or own_path.startswith(path + "/"):
-        raise CgroupError(
-            f"cgroup {path}: shared with the runtime that started the container",
-            "let the runtime create a cgroup for it; podman: not --cgroups=disabled",
-        )
+        message = f"cgroup {path}: shared with the runtime that started the container"
+        raise CgroupError(message, hint)
 
 
 def _unescape(field: str) -> str:
