@@ -31,6 +31,7 @@ DEADLINE_S = 60.0
 
 # Linux, include/uapi/linux/bpf.h and arch/x86/entry/syscalls/syscall_64.tbl.
 SYS_BPF = 321
+SYS_CLOCK_NANOSLEEP = 230
 BPF_LINK_GET_NEXT_ID = 31
 
 
@@ -58,7 +59,7 @@ def wait_for_links(wanted: int, deadline_s: float = DEADLINE_S) -> set[int]:
 
 @contextmanager
 def recording(to: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Record for a minute in the background, from when the program is attached."""
+    """Record for a minute in the background: attached, and waiting for its first switches."""
     before = len(links())
     command = ["ocihook", "record", "--seconds", "60", "-o", os.fspath(to), *options]
     with subprocess.Popen(
@@ -66,6 +67,11 @@ def recording(to: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         try:
             wait_for_links(before + 1)
+            give_up_s = time.monotonic() + DEADLINE_S
+            state = Path(f"/proc/{process.pid}/syscall")
+            while not state.read_text().startswith(f"{SYS_CLOCK_NANOSLEEP} "):
+                assert time.monotonic() < give_up_s, state.read_text()
+                time.sleep(0.01)
             yield process
         finally:
             process.kill()
