@@ -65,14 +65,14 @@ def test_own_cpu_is_lent_while_idle_and_comes_back(make: Make) -> None:
     mine.start()
     time.sleep(1)
     kept = cpus_used([mine, others], 5)
-    assert lent[0] > 1.7, lent
-    assert kept[0] > 0.85, kept
+    assert lent[0] > 1.5, lent
+    assert kept[0] > 0.8, kept
     assert kept[1] > 0.7, kept
     (cell,) = cells_of(others.id)
     assert cell["borrowed_ns"] > 2e9
     assert cells_of(mine.id)[0]["lent_ns"] > 2e9
     mine.kill_tasks()
-    assert cpus_used([others], 4)[0] > 1.7
+    assert cpus_used([others], 4)[0] > 1.5
 
 
 def test_own_cpu_that_is_not_lent_stays_idle(make: Make) -> None:
@@ -82,7 +82,7 @@ def test_own_cpu_that_is_not_lent_stays_idle(make: Make) -> None:
     assert not cells_of(others.id)[0]["borrowed_ns"]
     mine.start()
     used = cpus_used([mine, others], 4)
-    assert used[0] > 0.85, used
+    assert used[0] > 0.8, used
 
 
 def test_cell_that_does_not_borrow_leaves_it_alone(make: Make) -> None:
@@ -94,7 +94,7 @@ def test_cell_that_does_not_borrow_leaves_it_alone(make: Make) -> None:
 def test_owner_borrows_what_nobody_else_wants(make: Make) -> None:
     """Two tasks, one own CPU: the other CPU as well while it is idle, none of it once it is not."""
     mine = owner(make).start()
-    assert cpus_used([mine], 4)[0] > 1.6
+    assert cpus_used([mine], 4)[0] > 1.5
     others = make("runc", "others", burn(2)).run()
     used = cpus_used([mine, others], 5)
     assert used[0] < 1.2, used
@@ -140,7 +140,7 @@ def test_owner_outlives_its_cpu(make: Make) -> None:
         online.write_text("1")
     time.sleep(1)
     used = cpus_used([mine, others], 5)
-    assert used[0] > 0.85, used
+    assert used[0] > 0.8, used
 
 
 def test_cells_of_one_name_are_one_cell(make: Make) -> None:
