@@ -21,10 +21,26 @@ static __always_inline u64 period_end(const struct cell *c)
 }
 
 /*
+ * Whether the quota is too little for all that want to run: a slice for each of
+ * them would take longer than THROTTLE_MAX_NS. In microseconds, for room.
+ */
+static __always_inline bool is_starved(const struct cell *c)
+{
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+	u64 period_us = READ_ONCE(c->period_ns) / NSEC_PER_USEC;
+	u64 quota_us = READ_ONCE(c->quota_ns) / NSEC_PER_USEC;
+
+	return nr_runnable > 0 &&
+	       nr_runnable * (SLICE_NS / NSEC_PER_USEC) * period_us >
+		       THROTTLE_MAX_NS / NSEC_PER_USEC * quota_us;
+}
+
+/*
  * Fill the budget for the periods that have passed. Unused budget is kept up to
- * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime).
- * The one that moves period_began_ns does it; what others spend meanwhile is
- * not lost, since a difference is added.
+ * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime);
+ * and what forgive() gave to a starved cell until its tasks had it, however
+ * many periods that takes. The one that moves period_began_ns does it; what
+ * others spend meanwhile is not lost, since a difference is added.
  */
 static __always_inline void refill(struct cell *c, u64 now)
 {
@@ -45,7 +61,7 @@ static __always_inline void refill(struct cell *c, u64 now)
 		periods = REFILL_PERIODS_MAX;
 	has = had + (s64)(periods * quota_ns);
 	if (has > most)
-		has = most;
+		has = had > most && is_starved(c) ? had : most;
 	__sync_fetch_and_add(&c->budget_ns, has - had);
 }
 

@@ -40,21 +40,6 @@ static __always_inline struct quota_timer *the_timer(void)
 	return bpf_map_lookup_elem(&quota_timer, &zero);
 }
 
-/*
- * Whether the quota is too little for all that want to run: a slice for each of
- * them would take longer than THROTTLE_MAX_NS. In microseconds, for room.
- */
-static __always_inline bool is_starved(const struct cell *c)
-{
-	s64 nr_runnable = READ_ONCE(c->nr_runnable);
-	u64 period_us = READ_ONCE(c->period_ns) / NSEC_PER_USEC;
-	u64 quota_us = READ_ONCE(c->quota_ns) / NSEC_PER_USEC;
-
-	return nr_runnable > 0 &&
-	       nr_runnable * (SLICE_NS / NSEC_PER_USEC) * period_us >
-		       THROTTLE_MAX_NS / NSEC_PER_USEC * quota_us;
-}
-
 /* When a throttled cell is let go whatever its budget is: see forgive(). */
 static __always_inline u64 mercy_ns(const struct cell *c, u32 slot)
 {

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,17 @@ def test_the_smallest_quota_does_not_reach_the_watchdog(parent: Parent) -> None:
     assert min(ran) > 0
     usage = (parent.path / "tiny" / "cpu.stat").read_text().split()[1]
     assert int(usage) < 45e6, "less than half of a CPU, though each task had its turn"
+
+
+def test_what_is_forgiven_outlasts_a_period(parent: Parent) -> None:
+    """200 tasks with a turn each are seconds on two CPUs, and a refill comes once a second."""
+    slot = limit(parent.path / "tiny", 1 * MS, 1000 * MS)
+    parent.occupy("tiny", 200)
+    tasks = parent.path / "tiny" / "cgroup.procs"
+    wait_until(lambda: len(tasks.read_text().split()) == 200, 60)
+    with closing(PinnedArray("cells", Cell)) as table:
+        wait_until(lambda: table.read(slot)[0].budget_ns <= 0, 20)
+        wait_until(lambda: table.read(slot)[0].budget_ns > 2000 * MS, 20)
+        began_s = time.monotonic()
+        wait_until(lambda: table.read(slot)[0].budget_ns <= 0, 20)
+    assert time.monotonic() - began_s > 1.1, "more than from one refill to the next"
