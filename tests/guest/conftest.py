@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bundle import BURN, Container, config
+from hang import MARGIN_S, Watch
 
 from ocihook.paths import SCHED_EXT
 from ocihook.sched.cells import list_cells
@@ -63,6 +64,22 @@ def enable_seq() -> str:
     return Path(SCHED_EXT, "enable_seq").read_text().strip()
 
 
+@pytest.fixture(scope="session")
+def watch() -> Iterator[Watch]:
+    """Watch this session from a process of its own."""
+    made = Watch()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def _watched(watch: Watch, request: pytest.FixtureRequest) -> Iterator[None]:
+    own = request.node.get_closest_marker("timeout")
+    seconds = float(own.args[0] if own else request.config.getini("timeout"))
+    with watch.over(request.node.nodeid, seconds + MARGIN_S):
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def installed() -> Iterator[None]:
     """Install the hook program and the hooks.d files for the session."""
@@ -78,7 +95,7 @@ def scheduler() -> Iterator[None]:
     attached = enable_seq()
     yield
     document = scheduler_status()
-    assert document["state"] == "running", document
+    assert document["state"] == "running", document["exit"]
     assert enable_seq() == attached
 
 

@@ -9,12 +9,14 @@ for, and those which it has to refuse. A kernel that Debian has no longer fails 
 from __future__ import annotations
 
 import faulthandler
+import signal
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from .progress import say
 from .run import Request, run
 
 CLONE = Path(__file__).parents[2]
@@ -72,6 +74,13 @@ EXPECTED_SKIPS: dict[str, str] = {}
 
 GUEST_TIMEOUT_S = 2400
 
+HUNG = 128 + signal.SIGKILL
+"""tests/guest/hang.py ended the session.
+
+Seen once, on 7.3: ``podman rm`` was not to be ended by SIGKILL. What it waited for in the kernel is
+not known, nor whether that was QEMU, the kernel or we; so the report is there for the next time.
+"""
+
 _LONG_WATCH_S = 60
 """How long it is watched beside load from outside of its namespace; without this: 8 s."""
 
@@ -93,7 +102,7 @@ def session_problems(junit: Path) -> list[str]:
     return problems
 
 
-@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(2 * GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), GUESTS)
 def test_guest_session(
     suite: str,
@@ -115,7 +124,7 @@ def test_guest_session(
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(2 * GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), REFUSED)
 def test_malformed_kernel_is_refused(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -126,7 +135,7 @@ def test_malformed_kernel_is_refused(
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(2 * GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), TWO_CACHES)
 def test_machine_of_two_caches(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -138,7 +147,7 @@ def test_machine_of_two_caches(
     assert (status, problems) == (0, []), "\n".join(problems)
 
 
-@pytest.mark.timeout(GUEST_TIMEOUT_S + 300)
+@pytest.mark.timeout(2 * GUEST_TIMEOUT_S + 300)
 @pytest.mark.parametrize(("suite", "kernel"), SYSTEMD)
 def test_systemd_makes_the_cgroups(
     suite: str, kernel: str, wheel: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -180,4 +189,8 @@ def session(
         init=init,
     )
     print(flush=True)
-    return run(request, sys.stdout.buffer)
+    status = run(request, sys.stdout.buffer)
+    if status == HUNG:
+        say("a test hung, and the guest was ended (its kernel's report is above); once more")
+        status = run(request, sys.stdout.buffer)
+    return status
