@@ -26,6 +26,7 @@ from ocihook.sched.reconcile import restore_cells
 from ocihook.sched.status import scheduler_status
 
 LONGER_THAN_WATCHDOG_S = 36.0
+HOGS_END_US = 50_000_000
 DEBUGFS = Path("/sys/kernel/debug")
 
 
@@ -39,12 +40,17 @@ def ext_server() -> Iterator[bool]:
 
 @contextlib.contextmanager
 def hogs(cpus: list[int]) -> Iterator[None]:
-    """Spin on each of the CPUs with the least real-time priority; the caller has a higher one."""
+    """Spin on each of the CPUs with the least real-time priority; the caller has a higher one.
+
+    The kernel ends them if nobody else does: on 6.18 the caller once waited for ever, for what
+    (as rcu_preempt) could not run beside them.
+    """
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     started = []
     try:
         for cpu in cpus:
-            command = ["chrt", "--fifo", "1", "taskset", "-c", str(cpu), *burn(1)]
+            bounded = ["prlimit", f"--rttime={HOGS_END_US}", "chrt", "--fifo", "1"]
+            command = [*bounded, "taskset", "-c", str(cpu), *burn(1)]
             started.append(subprocess.Popen(command))
         yield
     finally:
