@@ -39,10 +39,14 @@ class PinnedArray(Generic[RecordT]):
 
     def read(self, index: int) -> list[RecordT]:
         """Return the records of one element."""
-        size = self._record.LAYOUT.size
-        value = bytearray(size * self._copies)
-        map_lookup(self._fd, index, value)
+        size, value = self._record.LAYOUT.size, self.read_bytes(index)
         return [self._record.unpack(value[at : at + size]) for at in range(0, len(value), size)]
+
+    def read_bytes(self, index: int) -> bytearray:
+        """Return one element as it is."""
+        value = bytearray(self._record.LAYOUT.size * self._copies)
+        map_lookup(self._fd, index, value)
+        return value
 
     def read_first(self, count: int) -> bytearray:
         """Return the first ``count`` elements as they are, one behind the other, ``copies`` each.

@@ -18,7 +18,9 @@ from ocihook.sched.tables import Tables
 from ocihook.sched.usage import Reading, Usage, usage
 from ocihook.sched.usage_document import describe_usage
 
-INTERVAL_S = 3.0
+INTERVAL_S = 5.0
+"""As that of `podman stats`. What it costs is measured by `./dev bench sched --only top`."""
+
 FIRST_S = 0.5
 """How soon the live screen has its first figures."""
 

@@ -60,11 +60,10 @@ def page(usage: Usage, columns: int, lines: int) -> int:
 
 
 def _title(usage: Usage, view: View, columns: int) -> str:
-    busy = sum(1 for row in usage.cells if row.got)
-    got = sum(row.got for row in usage.cells)
+    got = [row.got for row in usage.cells if row.got]
     left = (
-        f"ocihook top  {len(usage.cpus)} CPUs, {got * 100:.0f}% of one used  "
-        f"{len(usage.cells)} cells, {busy} ran"
+        f"ocihook top  {len(usage.cpus)} CPUs, {sum(got) * 100:.0f}% of one used  "
+        f"{len(usage.cells)} cells, {len(got)} ran"
     )
     order = f"{view.order}{' reversed' if view.reverse else ''}"
     right = f"{'paused  ' if view.paused else ''}{usage.interval_ns / NS_PER_S:.1f} s by {order}"

@@ -76,18 +76,20 @@ class View:
 
     def rows(self, usage: Usage) -> list[CellUsage]:
         """Return the cells in the order wanted; those that are equal by their numbers."""
-        by_number = sorted(usage.cells, key=lambda row: row.cell)
-        falling = self.reverse == (self.order in _RISING)
-        return sorted(by_number, key=ORDERS[self.order], reverse=falling)
+        return self._in_order(usage.cells)
 
     def name_letters(self, usage: Usage) -> None:
         """Give each cell that ran a letter, which it keeps until it ends."""
         live = {row.cell for row in usage.cells}
         self.letters = {cell: each for cell, each in self.letters.items() if cell in live}
-        for row in self.rows(usage):
-            if row.got and row.cell not in self.letters:
+        for row in self._in_order([row for row in usage.cells if row.got]):
+            if row.cell not in self.letters:
                 taken = set(self.letters.values())
                 free = (each for each in ascii_letters if each not in taken)
                 self.letters[row.cell] = (
                     HOST_LETTER if row.cell == HOST_CELL else next(free, MANY_LETTER)
                 )
+
+    def _in_order(self, cells: list[CellUsage]) -> list[CellUsage]:
+        falling = self.reverse == (self.order in _RISING)
+        return sorted(cells, key=ORDERS[self.order], reverse=falling)

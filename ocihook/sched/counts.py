@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the CPUs counted for cells between two readings of the per-CPU tables. Pure."""
 
+from operator import sub
 from typing import NamedTuple
 
 from ocihook.abi import CellStats, CellWaits
@@ -46,18 +47,8 @@ class CpuCounts:
         self._ran: list[list[tuple[int, int]]] = [[] for _ in self._cpus]
 
     def changed_since(self, before: bytes | bytearray) -> set[int]:
-        """Return the slots for which anything was counted; many are compared at once."""
-        found = set()
-        size, now = self._size, self._stats
-        for many in range(0, len(now), size * _COMPARED_SLOTS):
-            until = min(many + size * _COMPARED_SLOTS, len(now))
-            if now[many:until] != before[many:until]:
-                found |= {
-                    at // size
-                    for at in range(many, until, size)
-                    if now[at : at + size] != before[at : at + size]
-                }
-        return found
+        """Return the slots for which anything was counted."""
+        return changed_slots(self._stats, before, self._size)
 
     def count(self, slot: int, before: bytes | bytearray | None) -> Counts:
         """Return what the CPUs together counted for a cell since ``before``, None for all of it."""
@@ -88,6 +79,20 @@ class CpuCounts:
         ]
 
 
+def changed_slots(now: bytes | bytearray, before: bytes | bytearray, size: int) -> set[int]:
+    """Return which elements of ``size`` bytes differ, or are new; many are compared at once."""
+    found = set()
+    for many in range(0, len(now), size * _COMPARED_SLOTS):
+        until = min(many + size * _COMPARED_SLOTS, len(now))
+        if now[many:until] != before[many:until]:
+            found |= {
+                at // size
+                for at in range(many, until, size)
+                if now[at : at + size] != before[at : at + size]
+            }
+    return found
+
+
 def waits_since(
     before: bytes | bytearray | None, after: bytes | bytearray, slot: int
 ) -> tuple[int, ...]:
@@ -97,5 +102,5 @@ def waits_since(
     then = bytes(size) if before is None else before[at : at + size]
     if now == then:
         return NO_WAITS
-    pairs = zip(CellWaits.LAYOUT.unpack(now), CellWaits.LAYOUT.unpack(then), strict=True)
-    return tuple(max(new - old, 0) for new, old in pairs)
+    waits = tuple(map(sub, CellWaits.LAYOUT.unpack(now), CellWaits.LAYOUT.unpack(then)))
+    return waits if min(waits) >= 0 else tuple(max(count, 0) for count in waits)

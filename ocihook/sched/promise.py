@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each cell is promised of the CPUs while those that are busy stay so. Pure."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple, TypeVar
+
+Who = TypeVar("Who", bound=Hashable)
 
 
 class Claim(NamedTuple):
@@ -18,8 +20,8 @@ class Claim(NamedTuple):
     busy: bool
 
 
-def promises(claims: Mapping[int, Claim], cpus: int) -> dict[int, float]:
-    """Return for each cell how many CPUs are its due, at least.
+def promises(claims: Mapping[Who, Claim], cpus: int) -> dict[Who, float]:
+    """Return for each cell, or whatever has a claim, how many CPUs are its due, at least.
 
     Own CPUs are a cell's due alone. Those that are nobody's are shared by weight among the busy
     cells without own ones; what a quota keeps a cell from taking goes to the others. An idle cell
