@@ -4,7 +4,7 @@
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple, TypeVar
 
-Who = TypeVar("Who", bound=Hashable)
+Claimant = TypeVar("Claimant", bound=Hashable)
 
 
 class Claim(NamedTuple):
@@ -20,7 +20,7 @@ class Claim(NamedTuple):
     busy: bool
 
 
-def promises(claims: Mapping[Who, Claim], cpus: int) -> dict[Who, float]:
+def promises(claims: Mapping[Claimant, Claim], cpus: int) -> dict[Claimant, float]:
     """Return for each cell, or whatever has a claim, how many CPUs are its due, at least.
 
     Own CPUs are a cell's due alone. Those that are nobody's are shared by weight among the busy

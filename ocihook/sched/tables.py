@@ -14,7 +14,7 @@ from ocihook.sched.probe import explained
 from ocihook.sched.usage import Reading
 
 WORTH_ALL = 8
-"""Reading so many slots at once takes as long as reading one by itself, roughly."""
+"""Where more than one slot in so many ran, all are read, in one system call."""
 
 ONLINE = "/sys/devices/system/cpu/online"
 
