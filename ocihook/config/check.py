@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Say what is wrong with a configuration. Pure: the document is what ``tomllib`` makes of it.
 
-By hand, since the hook calls it, too; tests/unit/test_config_check.py lets the JSON Schema judge
+By hand, since the hook calls it, too; tests/unit/config/test_check.py lets the JSON Schema judge
 the same documents and wants the same verdict.
 """
 

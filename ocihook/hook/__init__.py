@@ -9,7 +9,7 @@ on the machine that these were measured on); ``json`` would add 7 ms, ``re`` 5,
 ``posix``. A good run loads what the interpreter starts with, ``posix``,
 ``errno``, ``_struct``, ``_stat``, ``_json``, ``_signal``, ``_cffi_backend``, this
 package, the pure modules of ``ocihook`` that it uses and the hot-safe part of
-``ocihook._bpf``; tests/unit/test_hook_imports.py holds it to that list.
+``ocihook._bpf``; tests/unit/whole/test_hook_imports.py holds it to that list.
 Imports inside functions keep a stage from paying for what only another needs.
 
 It never surprises the runtime: standard input is drained on every path,

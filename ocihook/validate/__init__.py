@@ -3,6 +3,6 @@
 
 The hook stops at the first thing that it cannot use. Here the schemas are asked, then come checks
 that no schema can express: against this machine, and of members against each other. The first
-schema of a kind is what the hook demands, and both have to be of one mind (tests/unit/test_corpus,
-test_fuzz_hook); the second one is the runtime-spec.
+schema of a kind is what the hook demands, and both have to be of one mind (test_corpus and
+test_fuzz_hook in tests/unit/whole); the second one is the runtime-spec.
 """

@@ -11,7 +11,7 @@ from ocihook.hook import stages
 from ocihook.hook.process import DEADLINE_S
 from ocihook.install import files, hooks
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 HOOKS = Path("/etc/hooks.d")
 PROGRAM = Path("/opt/ocihook-hook")
 FILES = [f"etc/hooks.d/ocihook-{stage}.json" for stage in hooks.STAGES]

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from ocihook import cli
 from ocihook.manual.commands import subcommands
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = sorted(ROOT.glob("docs/*.md"))
 
 

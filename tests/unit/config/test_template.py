@@ -13,7 +13,7 @@ from ocihook.config.check import dotted
 from ocihook.config.keys import KEYS
 from ocihook.policy import Policy
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "configuration.md"
+REFERENCE = Path(__file__).parents[3] / "docs" / "configuration.md"
 CHANGED = Policy(
     who="all",
     cgroups=["/a/**", 'b"\\x2d'],

@@ -23,7 +23,7 @@ SOUND: dict[str, Any] = {
     "stages": ["createRuntime", "precreate"],
 }
 LEGACY = {"hook": "/x", "stages": ["prestart"], "cmds": ["sh"], "annotations": ["a"]}
-OURS = Path(__file__).parents[2] / "hooks.d"
+OURS = Path(__file__).parents[3] / "hooks.d"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

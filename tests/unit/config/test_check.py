@@ -18,7 +18,7 @@ from ocihook.config.keys import KEYS
 from ocihook.errors import ConfigError
 from ocihook.policy import Policy
 
-DATA = Path(__file__).parents[1] / "data" / "policy"
+DATA = Path(__file__).parents[2] / "data" / "policy"
 DOCUMENTS = sorted(path.relative_to(DATA) for path in DATA.glob("*/*.toml"))
 
 

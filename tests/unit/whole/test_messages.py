@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 import situations
 import typer.main
+from command_line import commands
 from fake_host import FakeHost
-from test_cli_validate import commands
 
 from ocihook import __version__, cli
 from ocihook.abi import OCIHOOK_ABI_VERSION, Cell, SchedulerRecord

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from ocihook import cli, schema
+from ocihook import schema
 from ocihook.validate import machine
 from ocihook.validate.machine import Machine
 
 Run = Callable[..., Any]
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def test_a_bundle_with_errors(run: Run, bundle: Path) -> None:
@@ -124,42 +123,3 @@ def test_without_numa_and_with_too_many_cpus_nothing_is_said_of_them(tmp_path: P
     assert machine.read(tmp_path) == Machine(everything, everything)
     (tmp_path / "cpu" / "online").write_text("0-1\n")
     assert machine.read(tmp_path).online == 0b11
-
-
-def commands(group: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
-    found = [(path, group)]
-    for name, command in getattr(group, "commands", {}).items():
-        found += commands(command, *path, name)
-    return found
-
-
-JSON = {
-    ("cells",): "cells", ("cells", "list"): "cells", ("cells", "show"): "cells",
-    ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
-    ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
-    ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
-    ("doctor",): "doctor", ("install",): "installation", ("uninstall",): "installation",
-    ("top",): "top", ("scheduler", "reload"): "scheduler-reload",
-    ("record",): "recording",
-    ("cells", "release"): "cell-release", ("scheduler", "start"): "scheduler-start",
-    ("scheduler", "stop"): "scheduler-stop", ("scheduler", "dump"): "scheduler-dump",
-    ("cells", "set"): "cell-change", ("gc",): "sweep", ("config", "check"): "config-check",
-}  # fmt: skip
-"""Every command with --json, and the schema of what it prints."""
-
-OTHERWISE = {
-    (): "runs nothing but --version", ("scheduler",): "runs nothing", ("config",): "runs nothing",
-    ("bundle",): "runs nothing", ("metrics",): "Prometheus' own format is for programs already",
-}  # fmt: skip
-"""Every command without --json, and why."""
-
-
-def test_every_command_has_json_and_a_schema_for_it() -> None:
-    found: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
-    for path, command in commands(typer.main.get_command(cli.app)):
-        options = [parameter for parameter in command.params if "--json" in parameter.opts]
-        found[bool(options)].add(path)
-        for option in options:
-            assert f"schemas/{JSON[path]}.schema.json" in option.help
-    assert found == {True: set(JSON), False: set(OTHERWISE)}
-    assert set(JSON.values()) <= set(schema.NAMES)

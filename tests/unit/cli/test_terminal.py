@@ -13,18 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ten_cells
 
 from ocihook.cli.terminal import difference, keys
 
 TAKEN, GIVEN_BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 PROGRAM = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import test_cli_top
+sys.path.insert(0, {str(Path(ten_cells.__file__).parent)!r})
+import ten_cells
 from ocihook import cli
 from ocihook.cli import top
-top.Tables = test_cli_top.Tables
-test_cli_top.Tables.close = lambda self: None
+top.Tables = ten_cells.Tables
+ten_cells.Tables.close = lambda self: None
 sys.argv = ["ocihook", "top", "--interval", "0.1"]
 cli.main()
 """

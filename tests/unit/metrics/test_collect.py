@@ -30,7 +30,7 @@ from ocihook.metrics.exposition import render
 from ocihook.metrics.scheduler import scheduler_families
 from ocihook.sched.cell_row import describe
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "metrics.md"
 LAST = OCIHOOK_WAIT_BUCKETS - 1
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 2, "uptime_s": 90.4,

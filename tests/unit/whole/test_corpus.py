@@ -12,7 +12,7 @@ from ocihook.errors import BundleError, InputError, StateError
 from ocihook.hook import annotations, bundle, state
 from ocihook.validate.report import findings, validate
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 KINDS: dict[str, tuple[str, Callable[[bytes], object]]] = {
     "state": ("oci-state", state.parse),
     "config": ("oci-config", bundle.parse),

@@ -17,7 +17,7 @@ from ocihook import schema
 from ocihook.validate.kinds import KINDS, kind_of
 from ocihook.validate.report import findings
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 STATE: dict[str, Any] = {
     "ociVersion": "1.2.0", "id": "c1", "status": "running", "pid": 7, "bundle": "/b",
 }  # fmt: skip

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``ocihook record``: files, messages, what ends a recording. The kernel's part is played here;
-tests/guest/test_record.py has the real one, test_cli_messages.py hosts where nothing can run."""
+tests/guest/test_record.py has the real one, whole/test_messages.py hosts where nothing can run."""
 
 import errno
 import json

@@ -17,7 +17,7 @@ from ocihook.install import bundle as bundles
 from ocihook.install import hooks
 
 PROGRAM = Path("/opt/ocihook-hook")
-CORPUS = sorted((Path(__file__).parents[1] / "data" / "config" / "good").glob("captured-*.json"))
+CORPUS = sorted((Path(__file__).parents[2] / "data" / "config" / "good").glob("captured-*.json"))
 THEIRS = {"path": "/bin/theirs", "args": ["theirs", "x"]}
 
 JSON = st.recursive(

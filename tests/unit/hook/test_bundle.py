@@ -11,7 +11,7 @@ from ocihook.hook import bundle as bundles
 from ocihook.hook import substitute
 from ocihook.hook.state import ContainerState
 
-DATA = Path(__file__).parents[1] / "data" / "config" / "good"
+DATA = Path(__file__).parents[2] / "data" / "config" / "good"
 
 
 def cpu(**members: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ocihook.hook import state
 from ocihook.release import bundle_hash
 
 GOOD = {"id": "c1", "status": "creating", "bundle": "/b", "pid": 5}
-DATA = Path(__file__).parents[1] / "data" / "state" / "good"
+DATA = Path(__file__).parents[2] / "data" / "state" / "good"
 
 
 def test_members() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BPF = Path(__file__).parents[2] / "bpf"
+BPF = Path(__file__).parents[3] / "bpf"
 SOURCES = {path.name: path.read_text() for path in sorted(BPF.glob("*.[ch]"))}
 
 SCREEN_LINES = 60

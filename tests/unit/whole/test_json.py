@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+from command_line import commands
 
-from ocihook import schema
+from ocihook import cli, schema
 from ocihook.abi import CellSweep
 from ocihook.cell import CellSpec
 from ocihook.cli import cell_set
@@ -113,3 +115,35 @@ def test_config_check(
     assert len(found["problems"]) == len(problems)
     assert all(part in line for part, line in zip(problems, found["problems"], strict=True))
     assert found["misfits"] == []
+
+
+JSON = {
+    ("cells",): "cells", ("cells", "list"): "cells", ("cells", "show"): "cells",
+    ("scheduler", "status"): "scheduler-status", ("validate",): "validation",
+    ("config", "show"): "config", ("cells", "tree"): "cell-tree", ("version",): "version",
+    ("bundle", "inject"): "bundle-change", ("bundle", "eject"): "bundle-change",
+    ("doctor",): "doctor", ("install",): "installation", ("uninstall",): "installation",
+    ("top",): "top", ("scheduler", "reload"): "scheduler-reload",
+    ("record",): "recording",
+    ("cells", "release"): "cell-release", ("scheduler", "start"): "scheduler-start",
+    ("scheduler", "stop"): "scheduler-stop", ("scheduler", "dump"): "scheduler-dump",
+    ("cells", "set"): "cell-change", ("gc",): "sweep", ("config", "check"): "config-check",
+}  # fmt: skip
+"""Every command with --json, and the schema of what it prints."""
+
+OTHERWISE = {
+    (): "runs nothing but --version", ("scheduler",): "runs nothing", ("config",): "runs nothing",
+    ("bundle",): "runs nothing", ("metrics",): "Prometheus' own format is for programs already",
+}  # fmt: skip
+"""Every command without --json, and why."""
+
+
+def test_every_command_has_json_and_a_schema_for_it() -> None:
+    found: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
+    for path, command in commands(typer.main.get_command(cli.app)):
+        options = [parameter for parameter in command.params if "--json" in parameter.opts]
+        found[bool(options)].add(path)
+        for option in options:
+            assert f"schemas/{JSON[path]}.schema.json" in option.help
+    assert found == {True: set(JSON), False: set(OTHERWISE)}
+    assert set(JSON.values()) <= set(schema.NAMES)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_hook_imports import OF_BPF, OF_OURS
+from hook_modules import OF_BPF, OF_OURS
 
 import ocihook
 from ocihook.errors import InstallError

@@ -25,7 +25,7 @@ from wild import (
     mutated_node,
 )
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 AT_LEAST = {"each": 1500, "hypothesis": 4 * 800, "nodes": 6000, "bytes": 10000}
 """Bad inputs by how they are made."""
