@@ -15,6 +15,8 @@ from snapshot import snapshot as snapshot
 from ocihook import cli, paths
 from ocihook.install import launcher
 
+pytest.register_assert_rewrite("manual_pages")
+
 CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
 
 

@@ -2,7 +2,6 @@
 """The command line, in this process; tests/runtime runs the real command."""
 
 import errno
-import json
 import os
 import re
 import sys
@@ -12,22 +11,13 @@ from typing import Any, NoReturn
 import pytest
 
 import ocihook
-from ocihook import cli, errors, schema
-from ocihook.abi import CellSweep
+from ocihook import cli, errors
 from ocihook.cli import cell_tree as tree_command
 from ocihook.cli import cells as cells_command
 from ocihook.cli import metrics as metrics_command
-from ocihook.cli import output
 from ocihook.cli import scheduler as scheduler_command
 from ocihook.errors import OcihookError, SystemCallError
 from ocihook.sched import loader
-
-STATUS = {
-    "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 90.4,
-    "exit": None, "cells": 2, "host_share": 20,
-}  # fmt: skip
-ENDED = {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42] failed"}
-
 
 Run = Callable[..., Any]
 
@@ -159,106 +149,3 @@ def test_usage_error_calls_nothing(
     outcome = run(*arguments)
     assert (outcome.status, outcome.stdout) == (2, "")
     assert "Usage: " in plain(outcome.stderr)
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("[red]x[/red]", "[red]x[/red]"),
-        ("[/]", "[/]"),
-        ("[link=file:///]", "[link=file:///]"),
-        (":boom:", ":boom:"),
-        ("\x1b[31mred", "\\x1b[31mred"),
-        ("a\nb\tc", "a\\nb\\tc"),
-        ("\u202eevil", "\\u202eevil"),
-        ("\udcff", "\\udcff"),
-        ("gr\u00fc\u00df \u4e2d", "gr\u00fc\u00df \u4e2d"),
-    ],
-)
-def test_table_shows_names_as_they_are(
-    capsys: pytest.CaptureFixture[str], name: str, shown: str
-) -> None:
-    """Whoever starts a container chooses its names; the terminal is the administrator's."""
-    output.show_table((("NAME", False), ("N", True)), [[name, "1"]])
-    _, row = capsys.readouterr().out.splitlines()
-    assert row.split("  ")[0].rstrip() == shown
-
-
-def test_gc(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells_command, "sweep", lambda: CellSweep(claims=1, dead=2, drained=3))
-    assert run("gc") == (0, "freed 1 claims, 2 dead cells, 3 drained slots\n", "")
-
-
-def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    shares: list[int] = []
-
-    def start(share: int) -> bool:
-        shares.append(share)
-        return True
-
-    monkeypatch.setattr(loader, "start", start)
-    monkeypatch.setattr(
-        scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken mark"])
-    )
-    assert run("scheduler", "start", "--host-share", "35") == (
-        0,
-        "scheduler started, 2 cells restored\n",
-        "ocihook: /a: broken mark\n",
-    )
-    assert run("scheduler", "start").status == 0
-    assert shares == [35, 20]
-
-
-def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "start", lambda _share: False)
-    monkeypatch.setattr(scheduler_command, "restore_cells", raising(AssertionError()))
-    assert run("scheduler", "start") == (0, "scheduler already runs\n", "")
-
-
-@pytest.mark.parametrize(
-    ("stopped", "line"),
-    [(True, "scheduler stopped\n"), (False, "no ocihook scheduler was loaded\n")],
-)
-def test_stop(run: Run, monkeypatch: pytest.MonkeyPatch, stopped: bool, line: str) -> None:
-    monkeypatch.setattr(loader, "stop", lambda: stopped)
-    assert run("scheduler", "stop") == (0, line, "")
-
-
-def test_status_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: STATUS)
-    outcome = run("scheduler", "status", "--json")
-    assert (outcome.status, outcome.stderr) == (0, "")
-    assert json.loads(outcome.stdout) == STATUS
-    assert schema.findings("scheduler-status", json.loads(outcome.stdout)) == []
-
-
-HEAD = ["kernel     6.18.1", "abi        1"]
-NEXT = "next       ocihook scheduler start"
-
-
-@pytest.mark.parametrize(
-    ("members", "lines"),
-    [
-        ({}, ["state      running", "scheduler  ocihook", *HEAD, "uptime     90 s",
-              "cells      2 and the host (20 %)"]),
-        ({"state": "ejected", "scheduler": None, "uptime_s": None, "exit": ENDED},
-         ["state      ejected", *HEAD,
-          "ended      runnable task stall: sh[42] failed (kind 1026)", NEXT]),
-        ({"state": "stopped", "scheduler": None, "uptime_s": None},
-         ["state      stopped", *HEAD, NEXT]),
-        ({"state": "foreign", "scheduler": "lavd", "uptime_s": None},
-         ["state      foreign", "scheduler  lavd", *HEAD,
-          "next       stop that one, then: ocihook scheduler start"]),
-        ({"state": "unsupported", "scheduler": None, "uptime_s": None},
-         ["state      unsupported", *HEAD,
-          "next       boot a kernel with sched_ext; see: ocihook doctor"]),
-    ],
-    ids=["running", "ejected", "stopped", "foreign", "unsupported"],
-)  # fmt: skip
-def test_status_as_text(
-    run: Run, monkeypatch: pytest.MonkeyPatch, members: dict[str, object], lines: list[str]
-) -> None:
-    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: {**STATUS, **members})
-    outcome = run("scheduler", "status")
-    assert (outcome.status, outcome.stderr) == (0, "")
-    assert outcome.stdout.splitlines() == lines

@@ -9,6 +9,8 @@ from typing import IO
 
 import pytest
 
+from ocihook.cli import output
+
 COMMAND = Path(sysconfig.get_path("scripts"), "ocihook")
 WORDS = [
     ("version",), ("config", "show", "--json"), ("metrics",), ("doctor", "--only", "kernel"),
@@ -38,3 +40,26 @@ def test_a_reader_that_has_gone_is_no_error(words: tuple[str, ...]) -> None:
         assert told(words, writing) == (1, "")
     finally:
         os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("[/]", "[/]"),
+        ("[link=file:///]", "[link=file:///]"),
+        (":boom:", ":boom:"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\udcff", "\\udcff"),
+        ("gr\u00fc\u00df \u4e2d", "gr\u00fc\u00df \u4e2d"),
+    ],
+)
+def test_table_shows_names_as_they_are(
+    capsys: pytest.CaptureFixture[str], name: str, shown: str
+) -> None:
+    """Whoever starts a container chooses its names; the terminal is the administrator's."""
+    output.show_table((("NAME", False), ("N", True)), [[name, "1"]])
+    _, row = capsys.readouterr().out.splitlines()
+    assert row.split("  ")[0].rstrip() == shown

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from ocihook import schema
-from ocihook.validate import machine
-from ocihook.validate.machine import Machine
 
 Run = Callable[..., Any]
 DATA = Path(__file__).parents[2] / "data"
@@ -114,12 +112,3 @@ def test_no_terminal_escapes_come_through(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "state"
     file.write_text(json.dumps({"id": "a", "status": "b", "annotations": {"\x1b[2J\n": 1}}))
     assert "\x1b" not in run("validate", str(file)).stdout
-
-
-def test_without_numa_and_with_too_many_cpus_nothing_is_said_of_them(tmp_path: Path) -> None:
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "online").write_text("0-4095\n")
-    everything = (1 << 1024) - 1
-    assert machine.read(tmp_path) == Machine(everything, everything)
-    (tmp_path / "cpu" / "online").write_text("0-1\n")
-    assert machine.read(tmp_path).online == 0b11

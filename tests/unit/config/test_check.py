@@ -16,7 +16,6 @@ from ocihook.config import compiling, source
 from ocihook.config.check import dotted, findings
 from ocihook.config.keys import KEYS
 from ocihook.errors import ConfigError
-from ocihook.policy import Policy
 
 DATA = Path(__file__).parents[2] / "data" / "policy"
 DOCUMENTS = sorted(path.relative_to(DATA) for path in DATA.glob("*/*.toml"))
@@ -70,22 +69,6 @@ def test_made_up_value(key: Any, data: st.DataObject) -> None:
     for name in reversed(key.path):
         document = {name: document}
     assert (form(document) == []) == (schema.findings("config", document) == [])
-
-
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: dotted(key.path))
-def test_schema_and_table_have_the_same_default(key: Any) -> None:
-    at = schema.load("config")
-    for name in key.path:
-        at = at["properties"][name]
-    default = at.get("default")
-    if default is None:
-        default = schema.load("config")["$defs"][at["$ref"].rpartition("/")[2]]["default"]
-    assert default == key.default
-
-
-def test_every_member_of_the_policy_has_a_key() -> None:
-    assert {key.member for key in KEYS} | {"file"} == set(Policy.__slots__)
-    assert len(KEYS) == len(Policy.__slots__) - 1
 
 
 @pytest.mark.parametrize(

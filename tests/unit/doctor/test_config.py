@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocihook doctor`: the configuration file."""
 
-from pathlib import Path
-
 import pytest
 from fake_host import FakeHost
 
 from ocihook.paths import CONFIG_FILE as FILE
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
 
 
 def test_without_a_file_defaults_hold(fake: FakeHost) -> None:

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocihook doctor`: which directories podman and CRI-O read, by their own files in their order."""
 
-from pathlib import Path
-
 import pytest
 from fake_host import FakeHost
 
 from ocihook.doctor.engine_conf import MalformedSettings, crio_hooks_dirs, podman_hooks_dirs
-from ocihook.install import hooks
 from ocihook.paths import HOOKS_DIR
 
 ETC = "/etc/containers/oci/hooks.d"
@@ -16,11 +13,6 @@ ADMINISTRATOR = "/etc/containers/containers.conf"
 USER = "/root/.config/containers/containers.conf"
 DROP_IN = f"{ADMINISTRATOR}.d/10-hooks.conf"
 OLD, NEW = (5, 8, 1), (6, 0, 0)
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
 
 
 def conf(*directories: str, more: str = "") -> str:
@@ -117,21 +109,3 @@ def test_crio(fake: FakeHost) -> None:
         f'hooks_dir = ["{ETC}", "{HOOKS_DIR}"] below [crio.runtime] in'
         " /etc/crio/crio.conf.d/ocihook.conf"
     )
-
-
-def test_podman_ignores_our_files_in_etc(fake: FakeHost) -> None:
-    """Its documentation says otherwise (podman #7134)."""
-    text = fake.path("/usr/libexec/oci/hooks.d/ocihook-hook").read_bytes()
-    hooks.uninstall(fake.root)
-    hooks.install(fake.root, Path(ETC), text=text)
-    ((verdict, name, evidence, mend),) = fake.bad("hooks.d")
-    assert (verdict, name) == ("error", "podman")
-    assert evidence == (
-        f"hooks_dir by default: {HOOKS_DIR}; our files are in {ETC}, which podman does not read"
-    )
-    assert mend == (
-        f'hooks_dir = ["{HOOKS_DIR}", "{ETC}"] below [engine] in'
-        " /etc/containers/containers.conf.d/ocihook.conf"
-    )
-    fake.write("/etc/containers/containers.conf.d/ocihook.conf", conf(HOOKS_DIR, ETC))
-    assert fake.bad("hooks.d") == []

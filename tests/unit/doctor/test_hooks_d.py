@@ -25,11 +25,6 @@ SOUND = {
 }
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
-
-
 def edit(fake: FakeHost, **hook: Any) -> None:
     """Change members of `hook` in our file for createRuntime."""
     document = json.loads(fake.path(OURS).read_bytes())

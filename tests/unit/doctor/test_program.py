@@ -15,11 +15,6 @@ NOEXEC = "40 23 0:40 / /usr/libexec rw,noexec - ext4 /dev/vdb rw\n"
 LOCAL = "/usr/local/libexec/ocihook-hook"
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
-
-
 def test_healthy(fake: FakeHost) -> None:
     assert [(each.verdict, each.name) for each in fake.findings("program")] == [
         ("ok", "file"),

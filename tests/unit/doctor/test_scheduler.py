@@ -19,11 +19,6 @@ EJECTED = SchedulerRecord(
 )
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
-
-
 def test_healthy(fake: FakeHost) -> None:
     assert [(each.verdict, each.name) for each in fake.findings("scheduler")] == [
         ("ok", "abi"),

@@ -12,11 +12,6 @@ WANTED_BY = str(service.WANTED_BY)
 DROP_IN = "/etc/systemd/system/ocihook.service.d/override.conf"
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> FakeHost:
-    return FakeHost(tmp_path)
-
-
 def test_enabled(fake: FakeHost) -> None:
     (found,) = fake.findings("service")
     assert (found.verdict, found.evidence) == ("ok", f"{UNIT_FILE}: enabled")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the metrics tell, read by the parser of Prometheus' own Python client."""
+"""What all metrics tell together, read by the parser of Prometheus' own Python client."""
 
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,28 +9,19 @@ from typing import Any
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families as parse
+from told_cells import ROWS
 
-from ocihook import __version__, cpulist
+from ocihook import __version__
 from ocihook.abi import (
-    CELL_CLAIMING,
-    CELL_DRAINING,
-    CELL_LIVE,
-    OCIHOOK_WAIT_BUCKETS,
-    Cell,
-    CellStats,
-    CellWaits,
     SchedulerRecord,
 )
 from ocihook.errors import AbiMismatch, SchedulerUnavailable
 from ocihook.metrics import collect as collecting
 from ocihook.metrics.cells import cell_families
 from ocihook.metrics.collect import collect
-from ocihook.metrics.exposition import render
 from ocihook.metrics.scheduler import scheduler_families
-from ocihook.sched.cell_row import describe
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "metrics.md"
-LAST = OCIHOOK_WAIT_BUCKETS - 1
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 2, "uptime_s": 90.4,
     "exit": None, "cells": 2, "host_share": 20,
@@ -43,96 +33,6 @@ EJECTED = {
     "exit": {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42]"},
 }
 RECORD = SchedulerRecord(host_share=20, nr_live=2, nr_registered=9, nr_released=7)
-
-
-def row(slot: int, *stats: CellStats, **members: Any) -> dict[str, Any]:
-    waits = CellWaits(buckets=members.pop("buckets", (0,) * OCIHOOK_WAIT_BUCKETS))
-    cell = Cell(**{"state": CELL_LIVE, "weight": 100, "cgid": 70 + slot, **members})
-    found = describe(slot, cell, stats or [CellStats(), CellStats()], waits, 0b11)
-    return {**found, "cgroup": f"/c{slot}", "tasks": 5}
-
-
-WEB = row(
-    3,
-    CellStats(run_ns=10**9, nr_runs=2, wait_ns=250, borrowed_ns=10**8, nr_preempted=4),
-    CellStats(run_ns=5 * 10**8, lent_ns=2 * 10**9, nr_narrow=5, nr_fallbacks=6),
-    name=b"web", container=b"c0ffee", weight=300, nr_runnable=4, own=cpulist.to_words(0b10),
-    quota_ns=150_000_000, period_ns=100_000_000, throttled_ns=3 * 10**9, nr_throttled=7,
-    buckets=(3, 0, 2) + (0,) * (LAST - 3) + (1,),
-)  # fmt: skip
-POOL = {
-    **row(4, name=b"pool", cgid=0),
-    "members": [
-        {"container": "same", "cgid": 8, "cgroup": "/a"},
-        {"container": "same", "cgid": 9, "cgroup": None},
-        {"container": "same", "cgid": 10, "cgroup": None},
-    ],
-}
-ROWS = [
-    row(0, name=b"host"), WEB, POOL, row(5, state=CELL_DRAINING), row(6, state=CELL_CLAIMING)
-]  # fmt: skip
-
-
-@pytest.fixture
-def told() -> dict[str, Metric]:
-    return {family.name: family for family in parse(render(cell_families(ROWS)))}
-
-
-def values(family: Metric, cell: str) -> list[float]:
-    return [sample.value for sample in family.samples if sample.labels["cell"] == cell]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("weight", 300), ("tasks", 5), ("runnable_tasks", 4), ("usable_cpus", 2), ("own_cpus", 1),
-        ("quota_cpus", 1.5), ("run_seconds", 1.5), ("runs", 2), ("wait_seconds", 2.5e-07),
-        ("borrowed_seconds", 0.1), ("lent_seconds", 2), ("throttled_seconds", 3),
-        ("throttles", 7), ("preemptions", 4), ("narrow_enqueues", 5), ("fallbacks", 6),
-    ],
-)  # fmt: skip
-def test_each_number_of_a_cell(told: dict[str, Metric], name: str, value: float) -> None:
-    family = told[f"ocihook_cell_{name}"]
-    assert values(family, "3") == [value]
-    labels = next(sample.labels for sample in family.samples if sample.labels["cell"] == "3")
-    assert labels == {"cell": "3", "name": "web", "container": "c0ffee"}
-
-
-def test_waits(told: dict[str, Metric]) -> None:
-    family = told["ocihook_cell_wakeup_wait_seconds"]
-    samples = [sample for sample in family.samples if sample.labels["cell"] == "3"]
-    *buckets, total, count = samples
-    bounds = {float(sample.labels["le"]): sample.value for sample in buckets}
-    assert list(bounds) == [*(2**n / 10**6 for n in range(LAST)), math.inf]
-    assert (bounds[1e-06], bounds[2e-06], bounds[4e-06]) == (3, 3, 5)
-    assert (bounds[2**22 / 10**6], bounds[math.inf], count.value) == (5, 6, 6)
-    # Three of 0 to 1 us, two of 2 to 4 us, one of 4.2 s at least.
-    assert total.value == pytest.approx(3 * 0.5e-06 + 2 * 3e-06 + 4.194304)
-
-
-def test_no_limit_is_no_sample(told: dict[str, Metric]) -> None:
-    assert values(told["ocihook_cell_quota_cpus"], "0") == []
-
-
-def test_a_shared_cell_is_counted_once_and_names_each_cgroup(told: dict[str, Metric]) -> None:
-    assert values(told["ocihook_cell_weight"], "4") == [100]
-    infos = [
-        sample.labels for sample in told["ocihook_cell_info"].samples
-        if sample.labels["cell"] == "4"
-    ]  # fmt: skip
-    assert [(info["container"], info["cgid"], info["cgroup"]) for info in infos] == [
-        ("same", "8", "/a"), ("same", "9", ""), ("same", "10", "")
-    ]  # fmt: skip
-
-
-def test_a_draining_cell_says_so_and_one_being_claimed_is_left_out(
-    told: dict[str, Metric],
-) -> None:
-    states = {
-        sample.labels["cell"]: sample.labels["state"]
-        for sample in told["ocihook_cell_info"].samples
-    }
-    assert states == {"0": "live", "3": "live", "4": "live", "5": "draining"}
 
 
 @pytest.fixture

@@ -4,34 +4,14 @@
 import pytest
 from readings import MS, SECOND_NS, Slot, live, ran, reading
 
-from ocihook import cpulist, schema
 from ocihook.abi import (
     CELL_CLAIMING,
     CELL_DRAINING,
-    CELL_FLAG_OWNS,
-    OCIHOOK_WAIT_BUCKETS,
-    Cell,
     CellStats,
 )
-from ocihook.sched.columns import column
 from ocihook.sched.usage import usage
-from ocihook.sched.usage_document import describe_usage
 
 HOST = Slot(live("host", cgid=1))
-
-
-@pytest.mark.parametrize(
-    ("member", "values"),
-    [
-        ("nr_runnable", [-2, 0]),
-        ("generation", [7, 0]),
-        ("nr_throttled", [9, 0]),
-        ("own", [5, 0]),
-    ],
-)
-def test_column(member: str, values: list[int]) -> None:
-    first = Cell(nr_runnable=-2, generation=7, nr_throttled=9, own=(5, *[1] * 15))
-    assert column(first.pack() + Cell().pack(), Cell, member) == values
 
 
 def test_time_on_each_cpu_is_of_the_interval_alone() -> None:
@@ -97,34 +77,3 @@ def test_borrowed_and_lent() -> None:
     stats = (CellStats(run_ns=SECOND_NS, borrowed_ns=SECOND_NS // 2), CellStats(lent_ns=5 * MS))
     found = usage(reading(0, [HOST, Slot(live())]), reading(1, [HOST, Slot(live(), stats)]))
     assert (found.cells[1].borrowed, found.cells[1].lent) == (0.5, 0.005)
-
-
-def test_what_is_promised() -> None:
-    """Of 4 CPUs one is the owner's; the rest is for those that are busy, by their weights."""
-    owner = live("owner", flags=CELL_FLAG_OWNS, own=cpulist.to_words(0b1000))
-    limited = live("limited", quota_ns=50 * MS, period_ns=100 * MS, nr_runnable=1)
-    slots = [
-        HOST,
-        Slot(owner),
-        Slot(live("light", weight=100, nr_runnable=1)),
-        Slot(live("heavy", weight=400, nr_runnable=1)),
-        Slot(limited),
-    ]
-    found = usage(reading(1, slots, 0b1111), reading(2, slots, 0b1111)).cells
-    assert {row.name: round(row.promised, 3) for row in found} == {
-        "host": 0.429,  # idle: 3 CPUs, by 100 of 700
-        "owner": 1,
-        "light": 0.5,  # what the quota leaves, 2.5 CPUs, 1 to 4
-        "heavy": 2,
-        "limited": 0.5,
-    }
-
-
-def test_document() -> None:
-    before = reading(10, [HOST, Slot(live("web"))])
-    waits = {4: 99, OCIHOOK_WAIT_BUCKETS - 1: 2}
-    after = reading(12, [HOST, Slot(live("web"), ran(1, 3), waits)])
-    document = describe_usage(usage(before, after))
-    assert schema.findings("top", document) == []
-    assert document["cells"][1]["wait_below_us"] == {"p50": 16, "p99": None}
-    assert document["cpus"][1] == {"cpu": 1, "busy": 1, "cells": [{"cell": 1, "part": 1}]}

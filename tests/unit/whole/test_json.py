@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from command_line import commands
 
-from ocihook import cli, schema
+from ocihook import schema
 from ocihook.abi import CellSweep
 from ocihook.cell import CellSpec
 from ocihook.cli import cell_set
@@ -140,7 +139,7 @@ OTHERWISE = {
 
 def test_every_command_has_json_and_a_schema_for_it() -> None:
     found: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
-    for path, command in commands(typer.main.get_command(cli.app)):
+    for path, command in commands():
         options = [parameter for parameter in command.params if "--json" in parameter.opts]
         found[bool(options)].add(path)
         for option in options:

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ocihook scheduler start``, ``stop`` and ``status``."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+
+from ocihook import schema
+from ocihook.cli import scheduler as scheduler_command
+from ocihook.sched import loader
+
+STATUS = {
+    "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 90.4,
+    "exit": None, "cells": 2, "host_share": 20,
+}  # fmt: skip
+ENDED = {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42] failed"}
+Run = Callable[..., Any]
+
+
+def raising(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_arguments: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[int] = []
+
+    def start(share: int) -> bool:
+        shares.append(share)
+        return True
+
+    monkeypatch.setattr(loader, "start", start)
+    monkeypatch.setattr(
+        scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken mark"])
+    )
+    assert run("scheduler", "start", "--host-share", "35") == (
+        0,
+        "scheduler started, 2 cells restored\n",
+        "ocihook: /a: broken mark\n",
+    )
+    assert run("scheduler", "start").status == 0
+    assert shares == [35, 20]
+
+
+def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "start", lambda _share: False)
+    monkeypatch.setattr(scheduler_command, "restore_cells", raising(AssertionError()))
+    assert run("scheduler", "start") == (0, "scheduler already runs\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "line"),
+    [(True, "scheduler stopped\n"), (False, "no ocihook scheduler was loaded\n")],
+)
+def test_stop(run: Run, monkeypatch: pytest.MonkeyPatch, stopped: bool, line: str) -> None:
+    monkeypatch.setattr(loader, "stop", lambda: stopped)
+    assert run("scheduler", "stop") == (0, line, "")
+
+
+def test_status_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: STATUS)
+    outcome = run("scheduler", "status", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert json.loads(outcome.stdout) == STATUS
+    assert schema.findings("scheduler-status", json.loads(outcome.stdout)) == []
+
+
+HEAD = ["kernel     6.18.1", "abi        1"]
+NEXT = "next       ocihook scheduler start"
+
+
+@pytest.mark.parametrize(
+    ("members", "lines"),
+    [
+        ({}, ["state      running", "scheduler  ocihook", *HEAD, "uptime     90 s",
+              "cells      2 and the host (20 %)"]),
+        ({"state": "ejected", "scheduler": None, "uptime_s": None, "exit": ENDED},
+         ["state      ejected", *HEAD,
+          "ended      runnable task stall: sh[42] failed (kind 1026)", NEXT]),
+        ({"state": "stopped", "scheduler": None, "uptime_s": None},
+         ["state      stopped", *HEAD, NEXT]),
+        ({"state": "foreign", "scheduler": "lavd", "uptime_s": None},
+         ["state      foreign", "scheduler  lavd", *HEAD,
+          "next       stop that one, then: ocihook scheduler start"]),
+        ({"state": "unsupported", "scheduler": None, "uptime_s": None},
+         ["state      unsupported", *HEAD,
+          "next       boot a kernel with sched_ext; see: ocihook doctor"]),
+    ],
+    ids=["running", "ejected", "stopped", "foreign", "unsupported"],
+)  # fmt: skip
+def test_status_as_text(
+    run: Run, monkeypatch: pytest.MonkeyPatch, members: dict[str, object], lines: list[str]
+) -> None:
+    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: {**STATUS, **members})
+    outcome = run("scheduler", "status")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines() == lines

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings in a file of hooks.d: where, how bad, in which words."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from ocihook.validate.report import findings
+
+HOOKS: dict[str, Any] = {
+    "version": "1.0.0", "hook": {"path": sys.executable}, "when": {"always": True},
+    "stages": ["poststop"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "severity", "message"),
+    [
+        ({"hook": {"path": "/nonexistent"}}, "/hook/path", "error", "leave the hook out"),
+        ({"when": {"always": False}}, "/when/always", "warning", "false matches no container"),
+        ({"when": {"hasBindMounts": False}}, "/when/hasBindMounts", "warning", "false matches"),
+        ({"when": {"annotations": {"(?!a)": "b"}}}, "/when/annotations", "error",
+         "looks ahead or behind, which Go refuses"),
+        ({"when": {"commands": [r"(a)\1"]}}, "/when/commands/0", "error", "refers back"),
+        ({"when": {"annotations": {"a": "("}}}, "/when/annotations/a", "error",
+         "missing ), unterminated subpattern"),
+        ({"colour": 1}, "/colour", "warning", "unknown member"),
+        ({"version": "0.1.0"}, "/version", "error", "'0.1.0' is not '1.0.0'"),
+        ({"stages": ["poststop", "poststop"]}, "/stages", "error", "has an item twice"),
+    ],
+)  # fmt: skip
+def test_hooks_file(change: dict[str, Any], pointer: str, severity: str, message: str) -> None:
+    found = [one for one in findings("hooks", {**HOOKS, **change}) if one.pointer == pointer]
+    assert [(one.severity, message in one.message) for one in found] == [(severity, True)]
