@@ -5,7 +5,8 @@ Written without the hook's parsers, so that a test can compare.
 """
 
 import json
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ocihook import schema
 
@@ -31,45 +32,36 @@ def is_valid(name: str, document: object) -> bool:
     return bool(schema.validator(name).is_valid(document))
 
 
-def state_of(stdin: bytes) -> dict[str, Any] | None:
-    """Return the state if the schema has nothing against it."""
-    state = load(stdin)
-    return state if state is not None and is_valid("oci-state", state) else None
+@lru_cache(maxsize=256)
+def valid(name: str, data: bytes) -> dict[str, Any] | None:
+    """Return the object in the bytes if there is one and a schema has nothing against it."""
+    document = load(data)
+    return document if document is not None and is_valid(name, document) else None
 
 
-def wishes_of(stdin: bytes, config: bytes) -> list[dict[str, str]]:
-    """Return the annotations that the hook sees: the state's, then those with config.json's.
+class Verdict(NamedTuple):
+    """What becomes of a container, as far as the schemas can tell."""
 
-    Empty where it comes to neither, shorter where it does not get to the second.
-    """
-    state = state_of(stdin)
-    if state is None or (state.get("pid") or 0) <= 0:
-        return []
-    wishes = state.get("annotations") or {}
-    if not is_valid("annotations", wishes) or wishes.get(CELL) == "off":
-        return [wishes]
-    document = load(config)
-    if document is None or not is_valid("oci-config", document):
-        return [wishes]
-    return [wishes, {**(document.get("annotations") or {}), **wishes}]
+    gets_cell: bool
+    """createRuntime registers a cell for it."""
+    is_off: bool
+    """It is to have no cell, which is no error."""
+    is_required: bool
+    """A failure counts, as far as the hook got to know it."""
 
 
-def is_off(stdin: bytes, config: bytes) -> bool:
-    """Tell whether the container is to have no cell, which is no error."""
-    return any(
-        is_valid("annotations", wishes) and wishes.get(CELL) == "off"
-        for wishes in wishes_of(stdin, config)
-    )
-
-
-def gets_cell(stdin: bytes, config: bytes) -> bool:
-    """Tell whether createRuntime registers a cell for this state and this config.json."""
-    seen = wishes_of(stdin, config)
-    return len(seen) == 2 and is_valid("annotations", seen[1]) and not is_off(stdin, config)
-
-
-def is_required(stdin: bytes, config: bytes) -> bool:
-    """Tell whether a failure counts, as far as the hook got to know it."""
-    state = state_of(stdin)
-    seen = wishes_of(stdin, config) or [(state or {}).get("annotations") or {}]
-    return seen[-1].get(REQUIRED) == "true"
+def verdict(stdin: bytes, config: bytes) -> Verdict:
+    """Return what becomes of a container with this state and this config.json."""
+    state = valid("oci-state", stdin)
+    own = (state or {}).get("annotations") or {}
+    required = own.get(REQUIRED) == "true"
+    if state is None or (state.get("pid") or 0) <= 0 or not is_valid("annotations", own):
+        return Verdict(False, False, required)
+    document = valid("oci-config", config)
+    if own.get(CELL) == "off" or document is None:
+        return Verdict(False, own.get(CELL) == "off", required)
+    theirs = document.get("annotations") or {}
+    both = {**theirs, **own}
+    good = not theirs or is_valid("annotations", both)
+    off = good and both.get(CELL) == "off"
+    return Verdict(good and not off, off, both.get(REQUIRED) == "true")

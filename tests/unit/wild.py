@@ -4,9 +4,8 @@
 import copy
 import json
 import random
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-from hypothesis import strategies as st
 
 Document = tuple[dict[str, Any], dict[str, Any]]
 
@@ -20,50 +19,75 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 """One of each kind of trouble, and what is right in one place and wrong in others."""
 
-scalars = st.sampled_from(VALUES)
-cpulists = st.text(alphabet="0123459-, \n:x\u00a0", max_size=12) | st.lists(
-    st.tuples(st.integers(-1, 1030), st.integers(-1, 1030)), min_size=1, max_size=4
-).map(lambda ranges: ",".join(f"{first}-{last}" for first, last in ranges))
+TEXTS = [text for text in VALUES if isinstance(text, str)]
 WISHES = [
     *(f"org.ocihook/{name}" for name in
       ("cell", "weight", "cpus", "lend", "borrow", "required", "wieght", "")),
     "org.ocihook", "a",
 ]  # fmt: skip
 STATE_MEMBERS = ["id", "status", "bundle", "pid", "annotations", "root", "ociVersion"]
-wishes = st.dictionaries(
-    st.sampled_from(WISHES), scalars | cpulists | st.text(max_size=8), max_size=4
-)
-states = st.dictionaries(
-    st.sampled_from(STATE_MEMBERS), scalars | st.text(max_size=8), min_size=1, max_size=4
-)
-
-
-def _object(*names: str, values: st.SearchStrategy[Any] = scalars) -> st.SearchStrategy[Any]:
-    return st.dictionaries(st.sampled_from(names), values, max_size=3) | scalars
-
-
 CPU = ("shares", "quota", "period", "burst", "idle", "cpus", "mems", "realtimeRuntime",
        "realtimePeriod", "x")  # fmt: skip
 UNIFIED = ("cpu.weight", "cpu.max", "cpu.max.burst", "cpu.idle", "cpuset.cpus", "cpuset.mems",
            "memory.high")  # fmt: skip
-texts = st.sampled_from([text for text in VALUES if isinstance(text, str)]) | cpulists
-resources = st.fixed_dictionaries(
-    {}, optional={"cpu": _object(*CPU), "unified": _object(*UNIFIED, values=texts | scalars)}
+
+Make = Callable[[random.Random], Any]
+
+
+def _scalar(chance: random.Random) -> Any:
+    return chance.choice(VALUES)
+
+
+def _text(chance: random.Random) -> str:
+    """Return up to 8 characters of any kind, ASCII and control characters more often than not."""
+    spans = [(0, 0x80), (0x20, 0x7F), (0x80, 0xD800), (0xE000, 0x110000)]
+    return "".join(
+        chr(chance.randrange(*chance.choice(spans))) for _ in range(chance.randint(0, 8))
+    )
+
+
+def _cpulist(chance: random.Random) -> str:
+    if chance.random() < 0.5:
+        return "".join(chance.choices("0123459-, \n:x\u00a0", k=chance.randint(0, 12)))
+    ranges = range(chance.randint(1, 4))
+    return ",".join(f"{chance.randint(-1, 1030)}-{chance.randint(-1, 1030)}" for _ in ranges)
+
+
+def _one_of(*makes: Make) -> Make:
+    return lambda chance: chance.choice(makes)(chance)
+
+
+def _object(names: Sequence[str], value: Make, least: int, most: int) -> Make:
+    """Return a maker of objects that have `least` to `most` of the members."""
+    return lambda chance: {
+        name: value(chance) for name in chance.sample(names, chance.randint(least, most))
+    }
+
+
+def _members(**makes: Make) -> Make:
+    """Return a maker of objects that have each of the members or not."""
+    return lambda chance: {
+        name: make(chance) for name, make in makes.items() if chance.random() < 0.5
+    }
+
+
+_TEXT_OR_SCALAR = _one_of(lambda chance: chance.choice(TEXTS), _cpulist, _scalar)
+_WISHES = _object(WISHES, _one_of(_scalar, _cpulist, _text), 0, 4)
+_STATE = _object(STATE_MEMBERS, _one_of(_scalar, _text), 1, 4)
+_RESOURCES = _members(
+    cpu=_one_of(_object(CPU, _scalar, 0, 3), _scalar),
+    unified=_one_of(_object(UNIFIED, _TEXT_OR_SCALAR, 0, 3), _scalar),
 )
-configs = st.fixed_dictionaries(
-    {},
-    optional={
-        "process": st.fixed_dictionaries(
-            {}, optional={"execCPUAffinity": _object("initial", "final", values=texts | scalars),
-                          "scheduler": _object("policy", "nice")},
-        ) | scalars,
-        "linux": st.fixed_dictionaries(
-            {}, optional={"resources": resources | scalars, "cgroupsPath": scalars,
-                          "namespaces": scalars},
-        ) | scalars,
-        "annotations": wishes | scalars,
-    },
-)  # fmt: skip
+_PROCESS = _members(
+    execCPUAffinity=_one_of(_object(("initial", "final"), _TEXT_OR_SCALAR, 0, 2), _scalar),
+    scheduler=_one_of(_object(("policy", "nice"), _scalar, 0, 2), _scalar),
+)
+_LINUX = _members(resources=_one_of(_RESOURCES, _scalar), cgroupsPath=_scalar, namespaces=_scalar)
+_CONFIG = _members(
+    process=_one_of(_PROCESS, _scalar),
+    linux=_one_of(_LINUX, _scalar),
+    annotations=_one_of(_WISHES, _scalar),
+)
 
 PATHS = [
     ("annotations",), ("process",), ("linux",), ("process", "execCPUAffinity"),
@@ -93,8 +117,9 @@ def each_member_with_each_value() -> list[Document]:
     ]
 
 
-one_member = st.builds(_with, st.sampled_from(PATHS), texts | scalars)
-"""A config.json of one member, so that nothing else is wrong with it."""
+def _one_member(chance: random.Random) -> dict[str, Any]:
+    """Return a config.json of one member, so that nothing else is wrong with it."""
+    return _with(chance.choice(PATHS), _TEXT_OR_SCALAR(chance))
 
 
 def _of_cpulist(text: str) -> list[Document]:
@@ -106,18 +131,22 @@ def _of_cpulist(text: str) -> list[Document]:
     ]
 
 
-KINDS: dict[str, st.SearchStrategy[Document]] = {
-    "states": st.tuples(states, st.just({})),
-    "configs": st.tuples(st.just({}), one_member | one_member | configs),
-    "annotations": st.tuples(st.builds(dict, annotations=wishes), st.builds(dict)),
-    "cpulists": cpulists.flatmap(lambda text: st.sampled_from(_of_cpulist(text))),
+KINDS: dict[str, Callable[[random.Random], Document]] = {
+    "states": lambda chance: (_STATE(chance), {}),
+    "configs": lambda chance: ({}, _one_of(_one_member, _one_member, _CONFIG)(chance)),
+    "annotations": lambda chance: ({"annotations": _WISHES(chance)}, {}),
+    "cpulists": lambda chance: chance.choice(_of_cpulist(_cpulist(chance))),
 }
-"""What changes the good state and the empty config.json, by kind."""
+"""What changes the good state and the empty config.json, by kind.
+
+By a generator of random numbers and not by hypothesis, whose draws take longer than the hook.
+"""
 
 
-def documents(kind: str) -> st.SearchStrategy[Document]:
+def documents(kind: str, seed: int, count: int) -> Iterator[Document]:
     """Return pairs: members that replace those of a good state, and a config.json."""
-    return KINDS[kind]
+    chance = random.Random(seed)
+    return (KINDS[kind](chance) for _ in range(count))
 
 
 def mutated_node(chance: random.Random, data: bytes) -> bytes:
