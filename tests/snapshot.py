@@ -7,20 +7,21 @@ difference before it is committed.
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-DIRECTORY = Path(__file__).parent / "unit" / "snapshots"
 REWRITE = "OCIHOOK_REWRITE_SNAPSHOTS"
 
 
 @pytest.fixture
-def snapshot() -> Callable[[str, str], None]:
-    """Compare a text with the file of that name, blanks at the ends of lines apart."""
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the file of that name in ``snapshots`` beside the test.
+
+    Blanks at the ends of lines do not count.
+    """
 
     def compare(name: str, text: str) -> None:
-        path = DIRECTORY / f"{name}.txt"
+        path = request.path.parent / "snapshots" / f"{name}.txt"
         shown = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
         if os.environ.get(REWRITE) == "1":
             path.parent.mkdir(exist_ok=True)

@@ -15,6 +15,11 @@ from ocihook.cli import cells as cells_command
 Run = Callable[..., Any]
 
 
+@pytest.fixture(autouse=True)
+def _cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells_command, "list_cells", lambda: CELLS)
+
+
 @pytest.mark.parametrize("which", ["3", "web", "c0ffee0123456789", "c0f"])
 def test_show(run: Run, which: str) -> None:
     outcome = run("cells", "show", which)
