@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +21,18 @@ pytest.register_assert_rewrite("manual_pages")
 CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
 
 
+@pytest.fixture(scope="session")
+def _configurations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Directories, one a test: pytest reads the names of all that it made before it makes one."""
+    base = tmp_path_factory.mktemp("configurations")
+    return (base / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(monkeypatch: pytest.MonkeyPatch, _configurations: Iterator[Path]) -> Path:
     """Where the configuration is read, in this process: not this machine's."""
-    directory = tmp_path_factory.mktemp("configuration")
+    directory = next(_configurations)
+    directory.mkdir()
     file = directory / "config.toml"
     monkeypatch.setattr(paths, "CONFIG_FILE", str(file))
     monkeypatch.setattr(paths, "POLICY_FILE", str(directory / "run" / "policy.json"))
