@@ -70,14 +70,9 @@ def read_record(directory: str = PIN_DIR) -> SchedulerRecord:
         array.close()
 
 
-def _kernel_runs_ours() -> bool:
-    ops = probe.running_ops()
-    return ops is not None and ops.split("_")[0] == probe.OPS_NAME
-
-
 def is_running() -> bool:
     """Return whether our scheduler is pinned and the kernel runs it."""
-    return _kernel_runs_ours() and os.path.exists(PIN_DIR)
+    return probe.is_ours(probe.running_ops()) and os.path.exists(PIN_DIR)
 
 
 def _ejection(record: SchedulerRecord) -> str:
@@ -96,7 +91,9 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
         AbiMismatch: one of ours runs that another version has started.
         SystemCallError: bpffs refuses a pin.
     """
-    probe.require_all()
+    probe.require_all_but_btf()
+    if not is_running():  # else the BTF, which takes long to parse, has been found sound
+        probe.require_sound_btf()
     with _pins_locked():
         if is_running():
             return False
@@ -117,7 +114,7 @@ def start(host_share: int = HOST_SHARE_PERCENT) -> bool:
 def _remove_stale_pins() -> None:
     for directory in (PIN_DIR, NEW_DIR):
         shutil.rmtree(directory, ignore_errors=True)
-    if not _wait(lambda: not _kernel_runs_ours()):
+    if not _wait(lambda: not probe.is_ours(probe.running_ops())):
         raise SchedulerUnavailable(
             "an ocihook scheduler runs that this version did not start",
             f"stop it with the version that did, or remove its directory below {PIN_ROOT}",

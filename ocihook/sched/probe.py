@@ -162,8 +162,8 @@ def require_sound_btf() -> None:
         )
 
 
-def require_all() -> None:
-    """Run every probe, the cheapest first.
+def require_all_but_btf() -> None:
+    """Run the probes that cost next to nothing, the cheapest first.
 
     Raises:
         SchedulerUnavailable: as soon as one fails.
@@ -174,4 +174,14 @@ def require_all() -> None:
         raise SystemCallError("loading a scheduler", errno.EPERM, "run this command as root")
     require_host()
     require_no_other()
+
+
+def require_all() -> None:
+    """Run every probe, the cheapest first.
+
+    Raises:
+        SchedulerUnavailable: as soon as one fails.
+        SystemCallError: this is not root.
+    """
+    require_all_but_btf()
     require_sound_btf()

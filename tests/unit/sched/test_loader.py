@@ -27,6 +27,7 @@ class Kernel:
     def __init__(self) -> None:
         self.state = "disabled"
         self.ops: str | None = None
+        self.probes: list[str] = []
         self.steps: list[str] = []
         self.config = SchedulerConfig()
         self.fails_at = ""
@@ -93,7 +94,8 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(loader, "PIN_DIR", str(pins / "v1"))
     monkeypatch.setattr(loader, "NEW_DIR", str(pins / "new"))
     monkeypatch.setattr(loader, "SETTLE_S", 0.05)
-    monkeypatch.setattr(probe, "require_all", lambda: None)
+    for name in ("require_all_but_btf", "require_sound_btf"):
+        monkeypatch.setattr(probe, name, lambda name=name: kernel.probes.append(name))
     monkeypatch.setattr(probe, "kernel_state", lambda: kernel.state)
     monkeypatch.setattr(probe, "running_ops", lambda: kernel.ops)
     return kernel
@@ -111,6 +113,7 @@ def test_start(kernel: Kernel, pins: Path) -> None:
         35,
         os.stat("/sys/fs/cgroup").st_ino,
     )
+    assert kernel.probes == ["require_all_but_btf", "require_sound_btf"]
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
     assert os.listdir(pins.parent) == ["v1"]
     assert stat.S_IMODE(pins.stat().st_mode) == 0o700
@@ -120,17 +123,20 @@ def test_start(kernel: Kernel, pins: Path) -> None:
 
 def test_start_of_what_runs(kernel: Kernel) -> None:
     assert loader.start()
+    kernel.probes.clear()
     assert not loader.start()
     assert kernel.steps == STEPS
+    assert kernel.probes == ["require_all_but_btf"], "the BTF takes long to parse"
 
 
+@pytest.mark.parametrize("refusing", ["require_all_but_btf", "require_sound_btf"])
 def test_refused_start_makes_no_directory(
-    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch, refusing: str
 ) -> None:
     def refuse() -> None:
         raise SchedulerUnavailable("no")
 
-    monkeypatch.setattr(probe, "require_all", refuse)
+    monkeypatch.setattr(probe, refusing, refuse)
     with pytest.raises(SchedulerUnavailable):
         loader.start()
     assert not pins.parent.exists()
@@ -290,12 +296,14 @@ def test_reload(kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch) -> 
     loader.start(20)
     (pins / "old").touch()
     kernel.steps.clear()
+    kernel.probes.clear()
     left = detach_with_link(kernel, monkeypatch)
     gap_ms = loader.reload(35)
     assert gap_ms is not None
     assert 0 <= gap_ms < 10_000
     assert kernel.steps == STEPS
     assert left == ["cells", "old", "rmdir_link"], "the old one goes when the new one is verified"
+    assert kernel.probes == ["require_all_but_btf", "require_sound_btf"]
     assert kernel.config.host_share == 35
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
     assert os.listdir(pins.parent) == ["v1"]

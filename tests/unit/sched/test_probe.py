@@ -183,6 +183,11 @@ def test_everything_is_probed(asked: list[str]) -> None:
     assert asked == PROBES
 
 
+def test_everything_but_what_takes_long_is_probed(asked: list[str]) -> None:
+    probe.require_all_but_btf()
+    assert asked == [name for name in PROBES if name != "require_sound_btf"]
+
+
 def test_an_ordinary_user_learns_first_that_the_kernel_cannot(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
