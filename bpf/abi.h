@@ -9,7 +9,7 @@
  *
  * Any change of layout or meaning raises OCIHOOK_ABI_VERSION. The version is
  * part of the pin directory (/sys/fs/bpf/ocihook/v<ABI>), so programs of two
- * versions never meet.
+ * versions never meet. That there is one place is why this file is long.
  */
 #ifndef OCIHOOK_ABI_H
 #define OCIHOOK_ABI_H
@@ -38,6 +38,15 @@ enum ocihook_abi {
 	OCIHOOK_QUOTA_MIN_US = 1000,
 	OCIHOOK_PERIOD_MIN_US = 1000,
 	OCIHOOK_PERIOD_MAX_US = 1000000,
+};
+
+/* The times of scheduler_config where the loader names no others. */
+enum scheduler_time {
+	/* The longest that the kernel accepts. */
+	OCIHOOK_TIMEOUT_MS = 30000,
+	OCIHOOK_STALL_NS = 1000000000,
+	/* Well below OCIHOOK_TIMEOUT_MS. */
+	OCIHOOK_THROTTLE_MAX_NS = 10000000000,
 };
 
 enum cell_state {
@@ -249,14 +258,29 @@ struct switch_event {
 	__s32 pid;
 };
 
-/* What the loader decides before the object is loaded. */
+/*
+ * What the loader decides before the object is loaded. Loader and object are of
+ * one build, and no pin shows it: a change of it alone leaves the version as it
+ * is, so that a reload takes the scheduler that runs to the new build.
+ */
 struct scheduler_config {
 	/* cgroup id of the root that the loader sees; cells lie below it. */
 	__u64 root_cgid;
+	/*
+	 * A queue that no CPU served for so long goes first, whatever its
+	 * vtime: an unforeseen imbalance must cost share, not the machine.
+	 */
+	__u64 stall_ns;
+	/* The longest that a cell is throttled without a break. */
+	__u64 throttle_max_ns;
+	/* The kernel's watchdog ejects a scheduler in which a task waits so
+	 * long: timeout_ms of sched_ext_ops. */
+	__u32 timeout_ms;
 	/* What the host is owed while every cell is busy, in percent. */
 	__u32 host_share;
 	/* Caches of the last level, 1 to OCIHOOK_MAX_LLCS; and each CPU's. */
 	__u32 nr_llcs;
+	__u32 _pad;
 	__u16 llc_of_cpu[OCIHOOK_CPU_WORDS * 64];
 };
 
@@ -293,7 +317,7 @@ _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
 _Static_assert(sizeof(struct switch_event) == 32, "ABI: switch_event");
-_Static_assert(sizeof(struct scheduler_config) == 2064,
+_Static_assert(sizeof(struct scheduler_config) == 2088,
 	       "ABI: scheduler_config");
 _Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");
 

@@ -94,7 +94,7 @@ out:
 /*
  * Serve the CPU's own queue where its head is further behind than the best
  * cell and the task that was running. Every NARROW_EVERY times, and after
- * STALL_NS, it goes first whatever its head's key is.
+ * stall_ns, it goes first whatever its head's key is.
  */
 static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
 					const struct pick *pick,
@@ -108,7 +108,7 @@ static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
 		return false;
 	}
 	if (here->nr_dispatches % NARROW_EVERY &&
-	    time_before(now, here->narrow_served_ns + STALL_NS)) {
+	    time_before(now, here->narrow_served_ns + config.stall_ns)) {
 		if (pick->slot >= 0 && pick->home) {
 			if (pick->stalled)
 				return false;

@@ -95,6 +95,8 @@ static __always_inline void dump_cells(void)
 {
 	dump_line("ocihook: ABI %u, clock of the cells %llu",
 		  OCIHOOK_ABI_VERSION, READ_ONCE(cell_clock));
+	dump_line("ocihook: stalled after %llu, throttled for %llu at most",
+		  config.stall_ns, config.throttle_max_ns);
 	WRITE_ONCE(nr_dumped, 0);
 	dump_cells_that(true);
 	dump_cells_that(false);

@@ -16,12 +16,6 @@ enum {
 	SLICE_CONTENDED_NS = 2 * NSEC_PER_MSEC,
 	/* The least that a cell with a quota is given at once. */
 	SLICE_MIN_NS = NSEC_PER_MSEC / 2,
-	/*
-	 * A queue that nobody served for so long goes first, whatever its
-	 * vtime: the watchdog ejects a scheduler in which a task waits 30 s,
-	 * and an unforeseen imbalance must cost share, not the machine.
-	 */
-	STALL_NS = NSEC_PER_SEC,
 	/* How far behind, in virtual time, entitles to a CPU at once. */
 	PREEMPT_NS = NSEC_PER_MSEC,
 	/* How often a CPU picks anew that lost a race for a cell's last task.
@@ -39,9 +33,6 @@ enum {
 	/* How far behind a CPU's owner a task of others is put that must run
 	 * there: it gets one slice in so many. */
 	STRANGER_LAG_NS = 7 * SLICE_NS,
-	/* How long a cell is throttled without a break: well below the
-	 * watchdog's 30 s. */
-	THROTTLE_MAX_NS = 10ULL * NSEC_PER_SEC,
 	/* Periods that are filled up at once, at most. */
 	REFILL_PERIODS_MAX = 1 << 20,
 	/* The soonest that the timer for throttled cells goes off again. */
@@ -207,6 +198,9 @@ struct {
 /* In a section of its own, so that the loader writes it as one structure. */
 const volatile struct scheduler_config config SEC(".rodata.config") = {
 	.root_cgid = 1,
+	.stall_ns = OCIHOOK_STALL_NS,
+	.throttle_max_ns = OCIHOOK_THROTTLE_MAX_NS,
+	.timeout_ms = OCIHOOK_TIMEOUT_MS,
 	.host_share = 20,
 	.nr_llcs = 1,
 };

@@ -67,6 +67,7 @@ const volatile enum ocihook_abi
 const volatile enum cell_state abi_cell_state SEC(".rodata");
 const volatile enum cell_field abi_cell_field SEC(".rodata");
 const volatile enum cell_flag abi_cell_flag SEC(".rodata");
+const volatile enum scheduler_time abi_scheduler_time SEC(".rodata");
 const volatile enum run_kind abi_run_kind SEC(".rodata");
 
 SEC("struct_ops/ocihook_select_cpu")
@@ -277,7 +278,7 @@ struct sched_ext_ops ocihook_ops = {
 	.exit = (void *)ocihook_exit,
 	/* dispatch says which task goes on, also where there is no other. */
 	.flags = SCX_OPS_ENQ_LAST,
-	/* The longest that the kernel accepts. */
-	.timeout_ms = 30000,
+	/* The loader writes config's here. */
+	.timeout_ms = OCIHOOK_TIMEOUT_MS,
 	.name = "ocihook",
 };

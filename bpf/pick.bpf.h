@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which cell a CPU serves next: of those that wait and may run here, one with
- * first claim before all others, then one that nobody served for STALL_NS, then
+ * first claim before all others, then one that nobody served for stall_ns, then
  * the one furthest behind.
  */
 #ifndef OCIHOOK_PICK_BPF_H
@@ -42,7 +42,7 @@ __noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
 	if (pick->slot >= 0 && pick->home && !home)
 		return 0;
 	key = READ_ONCE(c->served_ns);
-	stalled = !time_before(now, key + STALL_NS);
+	stalled = !time_before(now, key + config.stall_ns);
 	if (!stalled)
 		key = READ_ONCE(c->vtime);
 	if (pick->slot >= 0 && pick->home == home) {

@@ -22,7 +22,7 @@ static __always_inline u64 period_end(const struct cell *c)
 
 /*
  * Whether the quota is too little for all that want to run: a slice for each of
- * them would take longer than THROTTLE_MAX_NS. In microseconds, for room.
+ * them would take longer than throttle_max_ns. In microseconds, for room.
  */
 static __always_inline bool is_starved(const struct cell *c)
 {
@@ -32,7 +32,7 @@ static __always_inline bool is_starved(const struct cell *c)
 
 	return nr_runnable > 0 &&
 	       nr_runnable * (SLICE_NS / NSEC_PER_USEC) * period_us >
-		       THROTTLE_MAX_NS / NSEC_PER_USEC * quota_us;
+		       config.throttle_max_ns / NSEC_PER_USEC * quota_us;
 }
 
 /*

@@ -6,9 +6,9 @@
  * by. One timer, armed only while cells are throttled, wakes idle CPUs when the
  * first of them has a budget again.
  *
- * Nobody is throttled for longer than THROTTLE_MAX_NS: the kernel's watchdog
- * would end the scheduler over a task that waits for 30 s, and a quota of 1 ms
- * a second for a hundred busy tasks must not be the end of it.
+ * No cell is throttled for longer than throttle_max_ns: the kernel's watchdog
+ * would end the scheduler over a task that waits for timeout_ms, and a quota of
+ * 1 ms a second for a hundred busy tasks must not be the end of it.
  */
 #ifndef OCIHOOK_THROTTLE_BPF_H
 #define OCIHOOK_THROTTLE_BPF_H
@@ -43,13 +43,13 @@ static __always_inline struct quota_timer *the_timer(void)
 /* When a throttled cell is let go whatever its budget is: see forgive(). */
 static __always_inline u64 mercy_ns(const struct cell *c, u32 slot)
 {
-	u64 mercy = READ_ONCE(c->throttled_since_ns) + THROTTLE_MAX_NS;
+	u64 mercy = READ_ONCE(c->throttled_since_ns) + config.throttle_max_ns;
 	struct cell_objects *objects = objects_of(slot);
 	u64 again;
 
 	if (!objects || !is_starved(c))
 		return mercy;
-	again = READ_ONCE(objects->forgiven_ns) + THROTTLE_MAX_NS;
+	again = READ_ONCE(objects->forgiven_ns) + config.throttle_max_ns;
 	return time_before(again, mercy) ? again : mercy;
 }
 

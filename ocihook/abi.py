@@ -20,6 +20,9 @@ OCIHOOK_MAX_LLCS = 16
 OCIHOOK_QUOTA_MIN_US = 1000
 OCIHOOK_PERIOD_MIN_US = 1000
 OCIHOOK_PERIOD_MAX_US = 1000000
+OCIHOOK_TIMEOUT_MS = 30000
+OCIHOOK_STALL_NS = 1000000000
+OCIHOOK_THROTTLE_MAX_NS = 10000000000
 CELL_FREE = 0
 CELL_CLAIMING = 1
 CELL_LIVE = 2
@@ -370,26 +373,35 @@ class SwitchEvent(Record):
 
 
 class SchedulerConfig(Record):
-    """``struct scheduler_config`` of bpf/abi.h, 2064 bytes."""
+    """``struct scheduler_config`` of bpf/abi.h, 2088 bytes."""
 
     __slots__ = (
         "root_cgid",
+        "stall_ns",
+        "throttle_max_ns",
+        "timeout_ms",
         "host_share",
         "nr_llcs",
         "llc_of_cpu",
     )
-    LAYOUT = Struct("<QII1024H")
-    COUNTS = (1, 1, 1, 1024,)
+    LAYOUT = Struct("<QQQIII4x1024H")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1024,)
 
     def __init__(
         self,
         *,
         root_cgid: int = 0,
+        stall_ns: int = 0,
+        throttle_max_ns: int = 0,
+        timeout_ms: int = 0,
         host_share: int = 0,
         nr_llcs: int = 0,
         llc_of_cpu: tuple[int, ...] = (0,) * 1024,
     ) -> None:
         self.root_cgid = root_cgid
+        self.stall_ns = stall_ns
+        self.throttle_max_ns = throttle_max_ns
+        self.timeout_ms = timeout_ms
         self.host_share = host_share
         self.nr_llcs = nr_llcs
         self.llc_of_cpu = llc_of_cpu

@@ -33,7 +33,7 @@ STRUCTS = (
     "scheduler_config",
     "scheduler_record",
 )
-ENUMS = ("ocihook_abi", "cell_state", "cell_field", "cell_flag", "run_kind")
+ENUMS = ("ocihook_abi", "scheduler_time", "cell_state", "cell_field", "cell_flag", "run_kind")
 
 # Linux, include/uapi/linux/btf.h: the kinds by number.
 INT, ARRAY, STRUCT, ENUM, TYPEDEF, VOLATILE, CONST, ENUM64 = 1, 3, 4, 6, 8, 9, 10, 19
@@ -86,9 +86,9 @@ class Reader:
     def __init__(self, types: list[Type]) -> None:
         self.types = types
 
-    def named(self, kind: int, name: str) -> Type:
+    def named(self, name: str, *kinds: int) -> Type:
         for entry in self.types:
-            if entry.kind == kind and entry.name == name:
+            if entry.kind in kinds and entry.name == name:
                 return entry
         raise SystemExit(f"gen_abi: {name}: not in BTF (anchor it in ocihook.bpf.c)")
 
@@ -101,8 +101,12 @@ class Reader:
 
     def enumerators(self, entry: Type) -> Iterator[tuple[str, int]]:
         for i in range(entry.count & 0xFFFF):
-            name_at, value = struct.unpack_from("<Ii", entry.data, i * 8)
-            yield self.string(name_at), value
+            if entry.kind == ENUM64:  # one enumerator is beyond 32 bits
+                name_at, low, high = struct.unpack_from("<IIi", entry.data, i * 12)
+                yield self.string(name_at), high << 32 | low
+            else:
+                name_at, value = struct.unpack_from("<Ii", entry.data, i * 8)
+                yield self.string(name_at), value
 
     def members(self, entry: Type) -> Iterator[tuple[str, int, int]]:
         """Yield (name, type number, offset in bytes)."""
@@ -148,7 +152,7 @@ DEFAULTS = {"int": "0", "bytes": 'b""'}
 
 
 def write_struct(reader: Reader, name: str) -> Iterator[str]:
-    entry = reader.named(STRUCT, name)
+    entry = reader.named(name, STRUCT)
     formats, fields, expected = [], [], 0
     for member, number, offset in reader.members(entry):
         letters, size, values, python = reader.layout(number)
@@ -197,7 +201,8 @@ def generate(image: bytes) -> str:
         "",
     ]
     for name in ENUMS:
-        lines += [f"{key} = {value}" for key, value in reader.enumerators(reader.named(ENUM, name))]
+        entry = reader.named(name, ENUM, ENUM64)
+        lines += [f"{key} = {value}" for key, value in reader.enumerators(entry)]
     for name in STRUCTS:
         lines += ["", "", *write_struct(reader, name)]
     return "\n".join(lines) + "\n"

@@ -67,6 +67,8 @@ const char *log_text(void);
 int kfunc_has_aux(const char **names, int count);
 int kernel_has_member(const char *type, const char *member);
 int drop_unknown_ops(struct bpf_object *object, const char *map, const char *type);
+int set_ops_u32(struct bpf_object *object, const char *map, const char *type, const char *member,
+		uint32_t value);
 """)
 
 ffibuilder.set_source(
@@ -77,6 +79,7 @@ ffibuilder.set_source(
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,15 +153,16 @@ static int kfunc_has_aux(const char **names, int count)
 	return found;
 }
 
-static int has_member(const struct btf *btf, const struct btf_type *type, const char *name)
+static const struct btf_member *
+find_member(const struct btf *btf, const struct btf_type *type, const char *name)
 {
 	const struct btf_member *member = btf_members(type);
 	int i;
 
 	for (i = 0; i < btf_vlen(type); i++)
 		if (!strcmp(btf__name_by_offset(btf, member[i].name_off), name))
-			return 1;
-	return 0;
+			return &member[i];
+	return NULL;
 }
 
 /* Whether a struct of the running kernel has a member; negative where there is no such struct. */
@@ -166,7 +170,7 @@ static int kernel_has_member(const char *type, const char *member)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
-	int has = id < 0 ? -1 : has_member(btf, btf__type_by_id(btf, id), member);
+	int has = id < 0 ? -1 : !!find_member(btf, btf__type_by_id(btf, id), member);
 
 	btf__free(btf);
 	return has;
@@ -198,7 +202,7 @@ static int drop_unknown_ops(struct bpf_object *object, const char *map, const ch
 		int is_op = btf_is_ptr(btf__type_by_id(ours, member->type));
 		size_t at = member->offset / 8;
 
-		if (is_op && at + sizeof(void *) <= size && !has_member(kernels, kernel_type, name)) {
+		if (is_op && at + sizeof(void *) <= size && !find_member(kernels, kernel_type, name)) {
 			memset(data + at, 0, sizeof(void *));
 			dropped++;
 		}
@@ -206,6 +210,31 @@ static int drop_unknown_ops(struct bpf_object *object, const char *map, const ch
 out:
 	btf__free(kernels);
 	return dropped;
+}
+
+/*
+ * Set a member of 32 bits of a struct_ops map, in the object's own layout; before the load.
+ * Returns a negative number where the map, the type or such a member cannot be found.
+ */
+static int set_ops_u32(struct bpf_object *object, const char *map, const char *type,
+	const char *member, uint32_t value)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	const struct btf_member *found;
+	size_t size, at;
+	char *data = bpf_map__initial_value(bpf_object__find_map_by_name(object, map), &size);
+
+	if (!data || id < 0)
+		return -1;
+	found = find_member(btf, btf__type_by_id(btf, id), member);
+	if (!found || btf__resolve_size(btf, found->type) != sizeof(value))
+		return -1;
+	at = found->offset / 8;
+	if (at + sizeof(value) > size)
+		return -1;
+	memcpy(data + at, &value, sizeof(value));
+	return 0;
 }
 
 /* Where records of a ring buffer are copied to; one ring at a time in a process. */

@@ -22,6 +22,8 @@ PROGRAMS = (
 OPS = "ocihook_ops"
 """The struct_ops map. Pinned too: an ejected scheduler can be attached again from it."""
 
+OPS_TYPE = b"sched_ext_ops"
+
 LINK = "link"
 """The pin of the struct_ops link, whose last reference keeps the scheduler attached."""
 
@@ -82,6 +84,9 @@ class SchedulerObject:
         packed = config.pack()
         assert size[0] == len(packed), f".rodata.config has {size[0]} bytes"
         ffi.memmove(place, packed, len(packed))
+        # Not a constant of a program: the kernel's watchdog reads it.
+        member = (OPS.encode(), OPS_TYPE, b"timeout_ms")
+        assert lib.set_ops_u32(self._object, *member, config.timeout_ms) == 0, member
 
     def load(self) -> None:
         """Have the kernel verify every program and make the maps.
@@ -92,7 +97,7 @@ class SchedulerObject:
         Raises:
             SchedulerUnavailable: it refuses; the message has libbpf's log with the verifier's.
         """
-        if lib.drop_unknown_ops(self._object, OPS.encode(), b"sched_ext_ops") < 0:
+        if lib.drop_unknown_ops(self._object, OPS.encode(), OPS_TYPE) < 0:
             raise self._explained("the kernel's sched_ext_ops cannot be read")
         if lib.bpf_object__load(self._object):
             raise self._explained("the kernel does not load the scheduler")

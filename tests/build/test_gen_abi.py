@@ -83,6 +83,18 @@ def test_python_reads_what_the_compiler_wrote(
     assert (empty.list, empty.words, empty.name) == ((0, 0, 0), (0, 0), b"")
 
 
+def test_enumerators_beyond_32_bits(generate: Callable[[str], str]) -> None:
+    text = """
+        enum answer { LARGE = 10000000000, SMALL = 3, LESS = -1 };
+        const volatile enum answer anchor;
+        struct thing { __u64 a; };
+        struct thing thing;
+    """
+    names: dict[str, Any] = {}
+    exec(generate(text), names)
+    assert (names["LARGE"], names["SMALL"], names["LESS"]) == (10_000_000_000, 3, -1)
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [

@@ -11,6 +11,7 @@ import pytest
 
 from ocihook import abi
 from ocihook.record import Record
+from ocihook.sched.times import DEFAULT_TIMES
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {
@@ -98,6 +99,13 @@ def test_struct_has_the_size_that_abi_h_asserts(name: str) -> None:
 def test_object_has_btf_and_no_dwarf(sections: list[str]) -> None:
     assert {".BTF", ".BTF.ext", ".struct_ops.link", ".maps"} <= set(sections)
     assert [name for name in sections if "debug" in name] == []
+
+
+def test_object_has_the_times_that_python_passes(gen_abi: ModuleType) -> None:
+    """bpf/abi.h is the one place where they stand; an object that is not configured has them."""
+    image = gen_abi.OBJECT.read_bytes()
+    config = abi.SchedulerConfig.unpack(gen_abi.elf_section(image, ".rodata.config"))
+    assert (config.timeout_ms, config.stall_ns, config.throttle_max_ns) == DEFAULT_TIMES
 
 
 def test_object_is_gpl(gen_abi: ModuleType) -> None:

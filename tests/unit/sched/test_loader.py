@@ -17,6 +17,7 @@ from ocihook._bpf.scheduler_object import SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import OcihookError, SchedulerUnavailable, SystemCallError
 from ocihook.sched import loader, probe
+from ocihook.sched.times import Times
 
 STEPS = ["configure", "load", "pin", "attach_rmdir", "pin rmdir_link", "attach_ops", "pin link"]
 
@@ -106,6 +107,10 @@ def pins(kernel: Kernel, tmp_path: Path) -> Path:
     return tmp_path / "ocihook" / "v1"
 
 
+def times_of(config: SchedulerConfig) -> tuple[int, int, int]:
+    return config.timeout_ms, config.stall_ns, config.throttle_max_ns
+
+
 def test_start(kernel: Kernel, pins: Path) -> None:
     assert loader.start(35)
     assert kernel.steps == STEPS
@@ -113,6 +118,7 @@ def test_start(kernel: Kernel, pins: Path) -> None:
         35,
         os.stat("/sys/fs/cgroup").st_ino,
     )
+    assert times_of(kernel.config) == (30_000, 1_000_000_000, 10_000_000_000)
     assert kernel.probes == ["require_all_but_btf", "require_sound_btf"]
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
     assert os.listdir(pins.parent) == ["v1"]
@@ -127,6 +133,17 @@ def test_start_of_what_runs(kernel: Kernel) -> None:
     assert not loader.start()
     assert kernel.steps == STEPS
     assert kernel.probes == ["require_all_but_btf"], "the BTF takes long to parse"
+
+
+def test_start_and_reload_with_other_times(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shorter ones are for tests; a reload is an operator's."""
+    assert loader.start(times=Times.scaled(0.2))
+    assert times_of(kernel.config) == (6_000, 200_000_000, 2_000_000_000)
+    detach_with_link(kernel, monkeypatch)
+    loader.reload()
+    assert times_of(kernel.config) == (30_000, 1_000_000_000, 10_000_000_000)
 
 
 @pytest.mark.parametrize("refusing", ["require_all_but_btf", "require_sound_btf"])
