@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the running kernel's BTF, through libbpf, whether it can carry a scheduler at all."""
 
+from functools import cache
+
 from ocihook._bpf._libbpf import ffi, lib
 
 KFUNCS = (
@@ -30,8 +32,11 @@ class NoKernelBtf(Exception):
     """Raised when the kernel has no readable /sys/kernel/btf/vmlinux."""
 
 
+@cache
 def malformed_kfunc() -> str | None:
     """Return a kfunc whose BTF shows an implicit parameter, or None where all are sound.
+
+    The kernel is asked once in a process.
 
     Since 7.1 many kfuncs take an implicit ``struct bpf_prog_aux *aux`` that resolve_btfids hides
     from programs. In kernels built with an unfit pahole it stays visible for some of them, and no

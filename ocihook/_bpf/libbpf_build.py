@@ -123,6 +123,18 @@ static struct bpf_object *object_open(const void *image, size_t image_bytes)
 	return bpf_object__open_mem(image, image_bytes, &options);
 }
 
+/*
+ * The running kernel's BTF, or NULL. Kept while the process lives: a start asks it twice, and
+ * parsing it takes 0.2 s on an emulated CPU.
+ */
+static struct btf *kernel_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	return btf;
+}
 
 /*
  * The index of the first function whose last parameter is called `aux`, which
@@ -130,7 +142,7 @@ static struct bpf_object *object_open(const void *image, size_t image_bytes)
  */
 static int kfunc_has_aux(const char **names, int count)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf *btf = kernel_btf();
 	int i, found = -1;
 
 	if (!btf)
@@ -149,7 +161,6 @@ static int kfunc_has_aux(const char **names, int count)
 		if (!strcmp(btf__name_by_offset(btf, last->name_off), "aux"))
 			found = i;
 	}
-	btf__free(btf);
 	return found;
 }
 
@@ -168,12 +179,10 @@ find_member(const struct btf *btf, const struct btf_type *type, const char *name
 /* Whether a struct of the running kernel has a member; negative where there is no such struct. */
 static int kernel_has_member(const char *type, const char *member)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf *btf = kernel_btf();
 	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
-	int has = id < 0 ? -1 : !!find_member(btf, btf__type_by_id(btf, id), member);
 
-	btf__free(btf);
-	return has;
+	return id < 0 ? -1 : !!find_member(btf, btf__type_by_id(btf, id), member);
 }
 
 /*
@@ -184,19 +193,19 @@ static int kernel_has_member(const char *type, const char *member)
 static int drop_unknown_ops(struct bpf_object *object, const char *map, const char *type)
 {
 	const struct btf *ours = bpf_object__btf(object);
-	struct btf *kernels = btf__load_vmlinux_btf();
+	const struct btf *kernels = kernel_btf();
 	const struct btf_type *our_type, *kernel_type;
-	int our_id, kernel_id, i, dropped = -1;
+	int our_id, kernel_id, i, dropped = 0;
 	size_t size;
 	char *data = bpf_map__initial_value(bpf_object__find_map_by_name(object, map), &size);
 
 	our_id = btf__find_by_name_kind(ours, type, BTF_KIND_STRUCT);
 	kernel_id = kernels ? btf__find_by_name_kind(kernels, type, BTF_KIND_STRUCT) : -1;
 	if (!data || our_id < 0 || kernel_id < 0)
-		goto out;
+		return -1;
 	our_type = btf__type_by_id(ours, our_id);
 	kernel_type = btf__type_by_id(kernels, kernel_id);
-	for (i = 0, dropped = 0; i < btf_vlen(our_type); i++) {
+	for (i = 0; i < btf_vlen(our_type); i++) {
 		const struct btf_member *member = btf_members(our_type) + i;
 		const char *name = btf__name_by_offset(ours, member->name_off);
 		int is_op = btf_is_ptr(btf__type_by_id(ours, member->type));
@@ -207,8 +216,6 @@ static int drop_unknown_ops(struct bpf_object *object, const char *map, const ch
 			dropped++;
 		}
 	}
-out:
-	btf__free(kernels);
 	return dropped;
 }
 
