@@ -144,10 +144,33 @@ def _loaded(host_share: int, times: Times) -> Iterator[SchedulerObject]:
         yield scheduler
 
 
+@contextmanager
+def _before_fair_tasks() -> Iterator[None]:
+    """Give this thread a real-time priority while the kernel moves one task after the other.
+
+    Else the kernel moves this thread when its turn comes, and it starves behind busy tasks that are
+    still fair: those go before any of sched_ext. Then the enabling never ends, and the mutex that
+    it holds keeps an ejection from ending as well. Seen on 6.18.15 beside six busy tasks on two
+    CPUs, in one start of three; kernel commit b06ccbabe250 (7.0, and later in 6.18.y) mends it.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        # A loader in a container may lack CAP_SYS_NICE, which attaching does not take.
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def _attach(scheduler: SchedulerObject) -> None:
     # rmdir first: no cell may miss the end of its cgroup.
     scheduler.pin_link(scheduler.attach_rmdir(), NEW_DIR, RMDIR_LINK)
-    scheduler.pin_link(scheduler.attach_ops(), NEW_DIR, LINK)
+    with _before_fair_tasks():
+        scheduler.pin_link(scheduler.attach_ops(), NEW_DIR, LINK)
     # BPF_LINK_CREATE returns a link even where init_task failed for some task and the kernel
     # is already taking the scheduler down: only the state tells.
     if not _wait(lambda: probe.kernel_state() in ("enabled", "disabled")):

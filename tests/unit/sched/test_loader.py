@@ -107,6 +107,27 @@ def pins(kernel: Kernel, tmp_path: Path) -> Path:
     return tmp_path / "ocihook" / "v1"
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_attaching_goes_before_fair_tasks(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    """At a real-time priority if this process may have one; afterwards as it was."""
+    before = (os.SCHED_BATCH, os.sched_param(0))
+
+    def set_scheduler(pid: int, policy: int, parameters: os.sched_param) -> None:
+        if not allowed:
+            raise PermissionError
+        kernel.step(f"policy {policy}")
+
+    monkeypatch.setattr(os, "sched_getscheduler", lambda pid: before[0])
+    monkeypatch.setattr(os, "sched_getparam", lambda pid: before[1])
+    monkeypatch.setattr(os, "sched_setscheduler", set_scheduler)
+    assert loader.start()
+    around = [f"policy {os.SCHED_FIFO}"], [f"policy {os.SCHED_BATCH}"]
+    first, last = around if allowed else ([], [])
+    assert kernel.steps == [*STEPS[:-2], *first, *STEPS[-2:], *last]
+
+
 def times_of(config: SchedulerConfig) -> tuple[int, int, int]:
     return config.timeout_ms, config.stall_ns, config.throttle_max_ns
 
