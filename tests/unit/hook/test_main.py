@@ -223,7 +223,7 @@ def test_a_package_that_is_gone_and_closed_streams(tmp_path: Path, closed: str) 
     assert (run.returncode, run.stdout) == (0, b"")
 
 
-@pytest.mark.parametrize("size_bytes", [200_000, (4 << 20) + 1])
+@pytest.mark.parametrize("size_bytes", [200_000, (4 << 20) + 1, (4 << 20) + 200_000])
 @pytest.mark.parametrize("stage", ["createRuntime", "unknown"])
 def test_all_of_standard_input_is_read(
     run_hook: Run, make_state: State, gone_pid: int, stage: str, size_bytes: int
