@@ -19,7 +19,10 @@ from ocihook.cli.terminal import difference, keys
 
 TAKEN, GIVEN_BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 PROGRAM = f"""
+import signal
 import sys
+# A shell has its background jobs ignore it, and so would this program.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(Path(ten_cells.__file__).parent)!r})
 import ten_cells
 from ocihook import cli
