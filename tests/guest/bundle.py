@@ -11,9 +11,12 @@ import json
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from converge import Use, cgroup_use
+from waiting import until
 
 from ocihook.paths import CGROUPFS, HOOK_PROGRAM
 
@@ -177,9 +180,15 @@ class Container:
         """Replace config.json."""
         (self.bundle / "config.json").write_text(json.dumps(document))
 
-    def set_hooks(self, stages: tuple[str, ...]) -> None:
-        """Have our hook called at other stages from the next ``create`` on."""
-        self.write(self.document() | {"hooks": hook_entries(stages)})
+    def set_hooks(self, stages: tuple[str, ...], program: str = HOOK_PROGRAM) -> None:
+        """Have the hook called at other stages from the next ``create`` on."""
+        self.write(self.document() | {"hooks": hook_entries(stages, program)})
+
+    def set_command(self, command: tuple[str, ...]) -> None:
+        """Have another workload from the next ``create`` on."""
+        document = self.document()
+        document["process"]["args"] = list(command)
+        self.write(document)
 
     def log_hooks(self) -> Container:
         """Have crun keep what its hooks say (runc shows that of failing ones alone)."""
@@ -254,11 +263,7 @@ class Container:
 
     def wait_for_output(self, timeout_s: float = TIMEOUT_S) -> str:
         """Wait for the workload's first line and return it."""
-        deadline = time.monotonic() + timeout_s
-        while "\n" not in self.stdout:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self.id}: printed nothing in {timeout_s} s\n{self.stderr}")
-            time.sleep(0.05)
+        until(lambda: "\n" in self.stdout, f"output of {self.id}", timeout_s=timeout_s)
         return self.stdout.splitlines()[0]
 
     def kill_tasks(self) -> None:
@@ -266,19 +271,30 @@ class Container:
         if not self.cgroup.exists():
             return
         (self.cgroup / "cgroup.kill").write_text("1")
-        deadline = time.monotonic() + TIMEOUT_S
-        while "populated 1" in (self.cgroup / "cgroup.events").read_text():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self.cgroup}: tasks do not end")
-            time.sleep(0.02)
+        events = self.cgroup / "cgroup.events"
+        until(lambda: "populated 0" in events.read_text(), f"the end of {self.id}'s tasks")
+
+    def use(self) -> Use:
+        """Return the CPU time that the kernel counted for its cgroup, and its tasks' slices."""
+        return cgroup_use(self.cgroup)
 
     def delete(self) -> None:
         """End and delete it, as an engine does; poststop runs here."""
         self.call("delete", "--force", self.id)
 
+    @property
+    def kept(self) -> Path:
+        """The directory that the runtime keeps of the container, from ``create`` to ``delete``."""
+        return Path("/run", self.runtime, self.id)
+
     def clean_up(self) -> None:
         """Leave nothing behind, however the test ended."""
-        self.call("delete", "--force", self.id, check=False)
+        if self.kept.exists():
+            self.call("delete", "--force", self.id, check=False)
         if self.cgroup.exists():
             self.kill_tasks()
             self.cgroup.rmdir()
+
+
+Make = Callable[..., Container]
+"""The fixture ``make`` of conftest.py: a runtime, a name, a command, and options of ``config``."""

@@ -1,97 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The world of the guest's tests: one scheduler a session, containers of real runtimes."""
+"""The world of the guest's tests: one scheduler a session, cells, containers of real runtimes."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+import waiting
+from bundle import BURN, Container, Make, config
+from cells import Workloads, workloads
+from command import command
+from hang import BETWEEN_S, MARGIN_S, Watch
+from kernel import enable_seq
+from session import RUNTIMES
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from bundle import BURN, Container, config
-from hang import MARGIN_S, Watch
-
-from ocihook.paths import SCHED_EXT
-from ocihook.sched.cells import list_cells
-from ocihook.sched.loader import start
+from ocihook.sched import loader
 from ocihook.sched.status import scheduler_status
 
-RUNTIMES = ("runc", "crun")
+WHERE = ("kernel", "runtime", "once", "long")
+"""The marks of which each test has one: the sessions that it belongs to. See pyproject.toml."""
 
-WATCH_S = float(os.environ.get("OCIHOOK_TEST_WATCH_S", "8"))
-"""How long the scheduler is watched where that is a matter of thoroughness."""
-
-LONG_S = 60.0
-"""What ``./dev test --all-kernels`` makes of WATCH_S; tests may then take their time elsewhere."""
+OUT = Path("/out")
+"""What is written there goes to the machine outside."""
 
 
-def ocihook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the installed command."""
-    done = subprocess.run(
-        ["ocihook", *arguments], capture_output=True, text=True, timeout=120, check=False
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know ``--machine``."""
+    parser.addoption(
+        "--machine",
+        default="plain",
+        help="the kind of guest this is: tests of another kind are left out (default: %(default)s)",
     )
-    if check and done.returncode:
-        raise AssertionError(f"{done.args}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done
 
 
-def cells_of(container: str) -> list[dict[str, Any]]:
-    """Return the live cells of a container id, as ``ocihook cells --json`` has them.
-
-    In this process: the command takes seconds to start on an emulated CPU. What it prints is
-    compared with its schema in test_scheduler.py.
-    """
-    return [
-        cell
-        for cell in list_cells()
-        if cell["state"] == "live"
-        and container in (cell["container"], *(each["container"] for each in cell["members"]))
-    ]
-
-
-def kernel_state() -> str:
-    return Path(SCHED_EXT, "state").read_text().strip()
-
-
-def enable_seq() -> str:
-    """Return how often any scheduler was attached since boot."""
-    return Path(SCHED_EXT, "enable_seq").read_text().strip()
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is for another kind of guest; refuse a test that says not where it runs."""
+    here: str = config.getoption("--machine")
+    kept, left_out = [], []
+    for item in items:
+        marks = [name for name in WHERE if item.get_closest_marker(name)]
+        if len(marks) != 1:
+            message = f"{item.nodeid}: has the marks {marks}, not one of {', '.join(WHERE)}"
+            raise pytest.UsageError(message)
+        if item.get_closest_marker("alone") and marks != ["once"]:
+            raise pytest.UsageError(f"{item.nodeid}: has the mark alone, and not once")
+        machine = item.get_closest_marker("machine")
+        (kept if here == (machine.args[0] if machine else "plain") else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
-@pytest.fixture(scope="session")
-def watch() -> Iterator[Watch]:
-    """Watch this session from a process of its own."""
-    made = Watch()
-    yield made
-    made.close()
+_WATCH = pytest.StashKey[Watch]()
 
 
-@pytest.fixture(autouse=True)
-def _watched(watch: Watch, request: pytest.FixtureRequest) -> Iterator[None]:
-    own = request.node.get_closest_marker("timeout")
-    seconds = float(own.args[0] if own else request.config.getini("timeout"))
-    with watch.over(request.node.nodeid, seconds + MARGIN_S):
-        yield
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the rig watch this session; a hang of its own has no test's name."""
+    config.stash[_WATCH] = Watch()
+    config.stash[_WATCH].say(BETWEEN_S, "the collection of tests")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Announce that nothing follows."""
+    config.stash[_WATCH].close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Announce each test with all of its fixtures."""
+    own = item.get_closest_marker("timeout")
+    seconds = float(own.args[0] if own else item.config.getini("timeout"))
+    with item.config.stash[_WATCH].over(item.nodeid, seconds + MARGIN_S):
+        return (yield)
+
+
+def pytest_sessionfinish() -> None:
+    """Hand the fixed waits to the table at the end of the whole run."""
+    if OUT.is_dir():
+        (OUT / "waits.json").write_text(json.dumps(waiting.fixed_s()))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def installed() -> Iterator[None]:
     """Install the hook program and the hooks.d files for the session."""
-    ocihook("install")
+    command("install")
     yield
-    ocihook("uninstall")
+    command("uninstall")
 
 
 @pytest.fixture
 def scheduler() -> Iterator[None]:
     """Run the scheduler, and demand that the test did not get it ejected."""
-    start()
+    loader.start()
     attached = enable_seq()
     yield
     document = scheduler_status()
@@ -102,7 +103,7 @@ def scheduler() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _stopped_at_the_end() -> Iterator[None]:
     yield
-    ocihook("scheduler", "stop", check=False)
+    command("scheduler", "stop", check=False)
 
 
 @pytest.fixture(params=RUNTIMES)
@@ -112,7 +113,10 @@ def runtime(request: pytest.FixtureRequest) -> str:
     return name
 
 
-Make = Callable[..., Container]
+@pytest.fixture
+def cells(scheduler: None) -> Iterator[Workloads]:
+    """Return a maker of cells without a runtime, all removed after the test."""
+    yield from workloads()
 
 
 @pytest.fixture
@@ -122,10 +126,10 @@ def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     prefix = "".join(c if c.isalnum() else "-" for c in request.node.name)[:40]
 
     def maker(
-        runtime: str, name: str = "c", command: tuple[str, ...] = BURN, **options: Any
+        runtime: str, name: str = "c", command: tuple[str, ...] = BURN, **options: object
     ) -> Container:
         container = f"{prefix}-{name}"
-        document = config(container, command, **options)
+        document = config(container, command, **options)  # type: ignore[arg-type]
         made.append(Container(runtime, container, tmp_path / container, document))
         return made[-1]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bundle import TIMEOUT_S, Container, hook_entries
+from cells import cells_of
+from waiting import until
 
 from ocihook.paths import HOOK_PROGRAM
+from ocihook.sched.cells import list_cells
 
 SILENT = (0, b"", b"")
 """Exit status, stdout and stderr of a hook that has nothing to say."""
@@ -25,12 +26,21 @@ exec {program} "$@" <"$state"
 """
 
 
-def wait_until(reached: Callable[[], object], what: str) -> None:
-    """Wait until it is so, or fail with ``what`` should have been."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not reached():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+def only_cell(container: Container) -> dict[str, Any]:
+    """Return the container's cell, and demand that it has one and no more."""
+    (cell,) = cells_of(container.id)
+    return cell
+
+
+def identity(container: Container) -> tuple[int, int, int]:
+    """Return the slot, the generation and the cgid of the container's only cell."""
+    cell = only_cell(container)
+    return cell["cell"], cell["generation"], cell["cgid"]
+
+
+def wait_for_end_of_cells(container: Container) -> None:
+    """Wait until the container has no live cell; tasks that are dying may keep it draining."""
+    until(lambda: not cells_of(container.id), f"the end of {container.id}'s cell", seen=list_cells)
 
 
 def call_hook(
@@ -78,7 +88,8 @@ class Recorder:
 
     def stages(self) -> list[str]:
         """Return the stages that were called so far, in order."""
-        return [stage for stage, _ in self.calls()]
+        # Not by calls(): a hook that runs just now may not have written its state yet.
+        return [path.name.partition("-")[2] for path in sorted(self._states.iterdir())]
 
     def hooks(self) -> dict[str, list[dict[str, Any]]]:
         """Return a ``hooks`` member with all six stages of the runtime-spec.

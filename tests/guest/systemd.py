@@ -1,158 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest whose init is systemd: runtimes ask it for a scope, and it is the one that removes it.
-
-Named so that no session collects it by itself: tests/vm/test_guest.py gives it such a guest.
-"""
+"""systemd as the guest's init: its command."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from bundle import TIMEOUT_S, Container
-from conftest import Make, cells_of
-from hook_calls import wait_until
-from podman import busybox_root, podman, remove_all, run
-
-from ocihook._bpf.pinned import cell_of
-from ocihook.paths import CELL_MARK, CGROUPFS
-
-pytestmark = pytest.mark.usefixtures("scheduler")
-
-SLEEP = ("/bin/sleep", "1000")
-ENROL = "--annotation=org.ocihook/weight=250"
+from bundle import TIMEOUT_S
 
 
 def systemctl(*arguments: str) -> str:
+    """Run systemctl and return what it printed, stripped."""
     done = subprocess.run(
         ["systemctl", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-@pytest.fixture
-def rootfs(tmp_path: Path) -> Iterator[Path]:
-    yield busybox_root(tmp_path)
-    remove_all("systemd")
-
-
-@pytest.fixture
-def scope(runtime: str, make: Make) -> Iterator[Container]:
-    """A created container in a scope of its own, as with ``--systemd-cgroup``."""
-    container = make(runtime, command=SLEEP, annotations={"org.ocihook/weight": "250"})
-    unit = f"ocihook-{container.id}.scope"
-    container.use_systemd(f"system.slice:ocihook:{container.id}", f"system.slice/{unit}")
-    yield container.create()
-    container.call("delete", "--force", container.id, check=False)
-    wait_until(lambda: not container.cgroup.exists(), "the scope's end")
-
-
-def leaf(container: Container) -> Path:
-    """Return the cgroup that its process is in: crun makes one more below the scope."""
-    return container.cgroup / "container" if container.runtime == "crun" else container.cgroup
-
-
-def test_this_is_systemd() -> None:
-    assert Path("/proc/1/comm").read_text() == "systemd\n"
-    assert systemctl("is-active", "dbus.socket") == "active"
-
-
-def test_cell_is_the_root_of_the_cgroup_namespace(scope: Container) -> None:
-    (cell,) = cells_of(scope.id)
-    assert f"{CGROUPFS}{cell['cgroup']}" == os.fspath(leaf(scope))
-    assert (cell["cgid"], cell["weight"]) == (leaf(scope).stat().st_ino, 250)
-    scope.start()
-    scope.delete()
-    wait_until(lambda: not scope.cgroup.exists(), "the scope's end")
-    assert cells_of(scope.id) == []
-
-
-def test_daemon_reload_leaves_the_cell_alone(scope: Container) -> None:
-    """It writes the attributes of its units again, as some were surprised to find."""
-    scope.start()
-    pid = scope.state()["pid"]
-    (before,) = cells_of(scope.id)
-    mark = os.getxattr(leaf(scope), CELL_MARK)
-    systemctl("daemon-reload")
-    systemctl("daemon-reexec")
-    (after,) = cells_of(scope.id)
-    named = ("cell", "generation", "cgid", "weight", "cgroup")
-    assert [after[name] for name in named] == [before[name] for name in named]
-    assert cell_of(pid).cell == before["cell"]
-    assert os.getxattr(leaf(scope), CELL_MARK) == mark
-
-
-def test_scope_that_systemd_ends_takes_its_cell_along(scope: Container) -> None:
-    """Nobody calls poststop: systemd removes the cgroup when its last process has gone."""
-    scope.start()
-    assert len(cells_of(scope.id)) == 1
-    # Not "stop", whose SIGTERM the first process of a pid namespace ignores for 90 s.
-    systemctl("kill", "--signal=KILL", scope.cgroup.name)
-    wait_until(lambda: not scope.cgroup.exists(), "the scope's end")
-    wait_until(lambda: not cells_of(scope.id), "the cell's end")
-
-
-def test_podman(runtime: str, rootfs: Path) -> None:
-    """As on most hosts: a scope in machine.slice, conmon in another, crun's cgroup below."""
-    container = run(rootfs, ENROL, runtime=runtime, manager="systemd")
-    unit = f"/machine.slice/libpod-{container}.scope"
-    (cell,) = cells_of(container)
-    expected = f"{unit}/container" if runtime == "crun" else unit
-    assert (cell["cgroup"], cell["weight"]) == (expected, 250)
-    podman("stop", "--time=0", container, runtime=runtime, manager="systemd")
-    assert cells_of(container) == []
-    wait_until(lambda: not Path(f"{CGROUPFS}{unit}").exists(), "the scope's end")
-
-
-def test_podman_pod_is_a_slice(rootfs: Path) -> None:
-    pod = podman("pod", "create", "--infra=false", manager="systemd")
-    container = run(rootfs, ENROL, f"--pod={pod}", manager="systemd")
-    (cell,) = cells_of(container)
-    parts = cell["cgroup"].split("/")[1:]
-    assert parts[0] == "machine.slice"
-    assert parts[1].startswith("machine-libpod_pod_")
-    assert parts[2:] == [f"libpod-{container}.scope", "container"]
-    podman("pod", "rm", "--force", "--time=0", pod, manager="systemd")
-    assert cells_of(container) == []
-
-
-def test_podman_in_a_unit_of_its_own(rootfs: Path) -> None:
-    """``--cgroups=split``, as Quadlet writes it: beside podman, and not around it."""
-    command = ["systemd-run", "--wait", "--pipe", "--property=Delegate=yes", "--unit=split"]
-    command += ["podman", "--storage-driver=vfs", "--cgroup-manager=systemd", "run", "--rm"]
-    command += ["--cgroups=split", "--network=none", "--log-driver=none", ENROL]
-    command += ["--rootfs", os.fspath(rootfs), "/bin/busybox", "sleep", "1000"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    found: list[str] = []
-
-    def started() -> bool:
-        listed = podman("ps", "--quiet", "--no-trunc", manager="systemd").split()
-        found[:] = [cell["cgroup"] for name in listed for cell in cells_of(name)]
-        return bool(found)
-
-    wait_until(started, "the cell")
-    (cgroup,) = found
-    assert cgroup.startswith("/system.slice/split.service/libpod-payload-")
-    remove_all("systemd")
-    assert process.wait(TIMEOUT_S) != 0, "it was killed"
-
-
-def test_hook_speaks_to_the_journal(runtime: str, make: Make) -> None:
-    container = make(runtime, command=SLEEP, annotations={"org.ocihook/weight": "heavy"}).run()
-    assert cells_of(container.id) == []
-
-    def said() -> str:
-        done = subprocess.run(
-            ["journalctl", "--output=cat", "SYSLOG_IDENTIFIER=ocihook"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
-
-    wait_until(lambda: container.id in said(), "a record of the failure")
-    assert "weight" in said()

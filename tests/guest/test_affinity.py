@@ -7,18 +7,25 @@ import ctypes
 import os
 import signal
 import struct
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from bundle import TIMEOUT_S, burn
-from conftest import Make, cells_of
-from load import cpus_seen, tasks_of
+from bundle import Make, burn
+from busy_host import busy
+from cells import Workloads, cells_of
+from converge import task_use
+from load import cpus_seen_running, last_cpu, tasks_of
+from waiting import until
+
+from ocihook import cpulist
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-SECONDS = 3.0
+SETTLE_S = 0.3
+WATCHED_S = 0.6
+"""CPU time of a task: until it is where it has to be, and for how long it has to be there."""
+
+FINAL = cpulist.parse("1")
 
 SYS_CLONE3 = 435
 """The same on all architectures (include/uapi/asm-generic/unistd.h)."""
@@ -47,66 +54,65 @@ def clone_into(cgroup: Path, command: tuple[str, ...]) -> int:
     return pid
 
 
+def demand_on(pids: list[int], cpus: set[int]) -> None:
+    """Demand that the tasks run there, and nowhere else, once they have run for a moment."""
+    cpus_seen_running(pids, SETTLE_S)
+    assert cpus_seen_running(pids, WATCHED_S) == cpus
+
+
+@pytest.mark.runtime
 def test_exec_runs_on_the_final_cpus(runtime: str, make: Make) -> None:
     """runc narrows the affinity by itself, crun does not: the cell holds in both."""
     container = make(runtime, command=burn(2), exec_cpus={"final": "1"}).run()
     (cell,) = cells_of(container.id)
     assert cell["exec_cpus"] == "1"
+    until(lambda: len(tasks_of(container.cgroup)) == 2, "the container's own two tasks")
     before = set(tasks_of(container.cgroup))
-    assert cpus_seen(sorted(before), SECONDS) == {0, 1}, (
-        "the container's own tasks are not confined"
+    seen: set[int] = set()
+    until(
+        lambda: seen.update(map(last_cpu, before)) or seen == {0, 1},
+        "the container's own tasks, which are not confined, on both CPUs",
+        seen=lambda: seen,
     )
     container.call("exec", "--detach", container.id, *burn(2))
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(joined := set(tasks_of(container.cgroup)) - before) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(0.5)
-    assert cpus_seen(sorted(joined), SECONDS) == {1}, "the exec'd process and its child"
+    until(lambda: len(set(tasks_of(container.cgroup)) - before) == 2, "the tasks of exec")
+    # The exec'd process and its child.
+    demand_on(sorted(set(tasks_of(container.cgroup)) - before), {1})
 
 
-def test_busy_task_that_is_moved_in_leaves_the_other_cpus(make: Make) -> None:
+@pytest.mark.kernel
+@pytest.mark.quick
+def test_busy_task_that_is_moved_in_leaves_the_other_cpus(cells: Workloads) -> None:
     """Alone on its CPU, it has to be sent away rather than wait for its turn."""
-    container = make("crun", command=("/bin/sleep", "1000"), exec_cpus={"final": "1"}).run()
-    task = subprocess.Popen(["taskset", "-c", "0", *burn(1)])
-    try:
-        time.sleep(0.5)
-        subprocess.run(["taskset", "-pc", "0,1", str(task.pid)], check=True, capture_output=True)
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(0.5)
-        assert cpus_seen([task.pid], SECONDS) == {1}
-    finally:
-        task.kill()
-        task.wait()
+    cell = cells("final", exec_allowed=FINAL)
+    with busy(1, cpus="0") as (task,):
+        until(lambda: task_use(task).run_ns > SETTLE_S * 1e9, "it is busy")
+        assert last_cpu(task) == 0
+        os.sched_setaffinity(task, {0, 1})
+        (cell.cgroup / "cgroup.procs").write_text(str(task))
+        demand_on([task], {1})
 
 
-def test_task_that_is_cloned_into_the_cgroup_and_its_child(make: Make) -> None:
+@pytest.mark.kernel
+def test_task_that_is_cloned_into_the_cgroup_and_its_child(cells: Workloads) -> None:
     """With CLONE_INTO_CGROUP, as a runtime may: the task was in no other cgroup before."""
-    container = make("crun", command=("/bin/sleep", "1000"), exec_cpus={"final": "1"}).run()
-    before = set(tasks_of(container.cgroup))
-    pid = clone_into(container.cgroup, burn(2))
+    cell = cells("final", exec_allowed=FINAL)
+    pid = clone_into(cell.cgroup, burn(2))
     try:
-        deadline = time.monotonic() + TIMEOUT_S
-        while len(joined := set(tasks_of(container.cgroup)) - before) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert pid in joined
-        time.sleep(0.5)
-        assert cpus_seen(sorted(joined), SECONDS) == {1}
-        assert os.sched_getaffinity(pid) == {0, 1}, "by the cell, and nobody else"
+        until(lambda: len(cell.tasks()) == 2, "the task and its child")
+        assert pid in cell.tasks()
+        demand_on(cell.tasks(), {1})
+        assert os.sched_getaffinity(pid) == {0, 1}, "by the cell, and by nothing else"
     finally:
-        container.kill_tasks()
+        cell.kill_tasks()
         os.waitpid(pid, 0)
 
 
-def test_affinity_outside_of_the_final_cpus_wins(make: Make) -> None:
+@pytest.mark.kernel
+def test_affinity_outside_of_the_final_cpus_wins(cells: Workloads) -> None:
     """The two have no CPU in common: the task's own affinity is the later word."""
-    container = make("crun", command=("/bin/sleep", "1000"), exec_cpus={"final": "1"}).run()
-    task = subprocess.Popen(["taskset", "-c", "0", *burn(1)])
-    try:
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(0.5)
-        assert cpus_seen([task.pid], SECONDS) == {0}
-    finally:
-        task.kill()
-        task.wait()
+    cell = cells("final", exec_allowed=FINAL)
+    with busy(1, cpus="0") as (task,):
+        until(lambda: os.sched_getaffinity(task) == {0}, "it is bound")
+        (cell.cgroup / "cgroup.procs").write_text(str(task))
+        demand_on([task], {0})

@@ -13,15 +13,21 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from bundle import BURN, TIMEOUT_S, Container
-from conftest import LONG_S, RUNTIMES, WATCH_S, Make, cells_of, enable_seq, kernel_state
-from load import demand_progress, tasks_of
+from bundle import BURN, TIMEOUT_S, Container, Make
+from cells import cells_of, freeze
+from converge import Use, cgroup_use, demand_progress
+from kernel import enable_seq, kernel_state
+from load import tasks_of
+from session import RUNTIMES, THOROUGH
 
 from ocihook._bpf.pinned import cell_of
 from ocihook.sched import loader
 from ocihook.sched.loader import read_record
+
+pytestmark = pytest.mark.runtime
 
 NESTED = """
 import sys
@@ -31,13 +37,26 @@ from bundle import Container, burn, config
 # As engines in containers do: a cgroup with controllers for its children has no tasks itself.
 Path("/sys/fs/cgroup/engine").mkdir(exist_ok=True)
 Path("/sys/fs/cgroup/engine/cgroup.procs").write_text("0")
+made = []
 for runtime in ("runc", "crun"):
     name = "nested-" + runtime
     document = config(name, burn(1), annotations={"org.ocihook/weight": "200"})
     document["linux"]["cgroupsPath"] = "/nested/" + name
-    Container(runtime, name, Path(sys.argv[1], name), document).run()
+    made.append(Container(runtime, name, Path(sys.argv[1], name), document).create())
+for container in made:
+    container.start()
 """
 """What an engine in the container does: run containers of its own, in its own namespaces."""
+
+
+class Nested(NamedTuple):
+    """A container of the engine's, as a party."""
+
+    cgroup: Path
+
+    def use(self) -> Use:
+        """Return its CPU time and its slices."""
+        return cgroup_use(self.cgroup)
 
 
 def exec_in(container: Container, *command: str) -> str:
@@ -55,7 +74,7 @@ def exec_in(container: Container, *command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(params=("runc", "crun") if WATCH_S >= LONG_S else ("crun",))
+@pytest.fixture(params=RUNTIMES if THOROUGH else ("crun",))
 def engine(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> Iterator[Container]:
     """A container that runs containers: without hooks of ours, so it has no cell itself."""
     loader.stop()
@@ -83,6 +102,7 @@ def test_scheduler_loaded_from_inside_a_container(
     after = make("runc", "after").create()
     exec_in(engine, "python3", "-P", "-c", NESTED, os.fspath(tmp_path / "shared"))
     nested = {f"nested-{name}": engine.cgroup / f"nested/nested-{name}" for name in RUNTIMES}
+    freeze(engine.cgroup, True)
     for name, cgroup in nested.items():
         (cell,) = cells_of(name)
         assert (cell["cgid"], cell["weight"]) == (cgroup.stat().st_ino, 200)
@@ -91,7 +111,11 @@ def test_scheduler_loaded_from_inside_a_container(
     try:
         before.start()
         after.start()
-        demand_progress([before, after, engine], WATCH_S)
+        freeze(engine.cgroup, False)
+        # The host has 0.4 of the 2 CPUs, for `before`, the task and this process, so the first gets
+        # 0.13 at least; a quarter of the average is 0.11.
+        inside = [Nested(cgroup) for cgroup in nested.values()]
+        demand_progress([before, after, *inside])
         assert cell_of(host_task.pid).cell == 0
         assert cell_of(tasks_of(before.cgroup)[0]).cell == 0
         assert cell_of(tasks_of(after.cgroup)[0]).cell == cells_of(after.id)[0]["cell"]
@@ -99,6 +123,9 @@ def test_scheduler_loaded_from_inside_a_container(
         host_task.kill()
         host_task.wait()
     before.kill_tasks()
+    # Beside busy tasks, each command of the engine's is minutes of an emulated CPU.
+    for cgroup in (after.cgroup, *nested.values()):
+        freeze(cgroup, True)
     exec_in(engine, "ocihook", "gc")
     for name in (*nested, after.id):
         assert len(cells_of(name)) == 1, "what the caller cannot see is not dead"
@@ -109,4 +136,7 @@ def test_scheduler_loaded_from_inside_a_container(
     assert (kernel_state(), enable_seq()) == ("enabled", attached)
 
     assert exec_in(engine, "ocihook", "scheduler", "stop") == "scheduler stopped\n"
-    demand_progress([after, engine], 2)
+    for cgroup in (after.cgroup, *nested.values()):
+        freeze(cgroup, False)
+    # `after` may have a CPU for itself now: nothing has to take it off that.
+    demand_progress([after, *inside], slices=0)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 from bundle import PARENT, TIMEOUT_S, config
-from conftest import cells_of
-from hook_calls import Recorder, wait_until
+from cells import cells_of
+from hook_calls import Recorder
+from waiting import until
 
 from ocihook.paths import CGROUPFS
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
 
 SLEEP = ("/bin/sleep", "1000")
 
@@ -44,7 +45,7 @@ def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with log.open("wb") as output:
         daemon = subprocess.Popen(["containerd"], stdout=output, stderr=output)
     try:
-        wait_until(Path("/run/containerd/containerd.sock").exists, "containerd's socket")
+        until(Path("/run/containerd/containerd.sock").exists, "containerd's socket")
         yield
     finally:
         daemon.terminate()

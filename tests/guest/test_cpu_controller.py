@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of cells do not need the cpu controller: it is switched off while the containers run."""
+"""Weights of cells do not need the cpu controller: it is switched off while their tasks run."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundle import PARENT, burn
-from conftest import Make, cells_of
-from load import cpus_used, run_all
+from bundle import PARENT
+from cells import Workloads
+from converge import demand_ratio
 
 from ocihook.paths import CGROUPFS
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 
 CONTROL = Path(CGROUPFS, PARENT, "cgroup.subtree_control")
+CPUS = os.cpu_count() or 1
 
 
 @pytest.fixture
@@ -27,16 +28,11 @@ def restored_controllers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("restored_controllers")
-def test_weights_hold_without_the_cpu_controller(make: Make) -> None:
-    """100 to 300 within 20 %, over 10 s."""
-    tasks = os.cpu_count() or 1
-    made = [
-        make(runtime, runtime, burn(tasks), annotations={"org.ocihook/weight": weight})
-        for runtime, weight in (("runc", "100"), ("crun", "300"))
-    ]
-    run_all(made)
+def test_weights_hold_without_the_cpu_controller(cells: Workloads) -> None:
+    """100 to 300 within 20 %."""
+    light, heavy = cells("light", CPUS, weight=100), cells("heavy", CPUS, weight=300)
+    cells.begin()
     CONTROL.write_text("-cpu")
-    assert not any((container.cgroup / "cpu.weight").exists() for container in made)
-    light, heavy = cpus_used(made, 10)
-    assert heavy / light == pytest.approx(3, rel=0.2), (light, heavy)
-    assert all(len(cells_of(container.id)) == 1 for container in made)
+    assert not any((cell.cgroup / "cpu.weight").exists() for cell in (light, heavy))
+    demand_ratio(light, heavy, 3, rel=0.2)
+    assert all(cell.row()["state"] == "live" for cell in (light, heavy))

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What commands say on a real kernel that does not let them: one line, with what to do next.
 
-tests/unit/test_cli_messages.py has every command, on files in the kernel's place.
+tests/unit/whole/test_messages.py has every command, on files in the kernel's place.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import pwd
 import re
 import subprocess
 
 import pytest
 from bundle import TIMEOUT_S
-from conftest import kernel_state, ocihook
-from test_scheduler import foreign_scheduler
+from command import Done, command
+from kernel import foreign_scheduler, kernel_state
 
 from ocihook.sched import loader
+
+pytestmark = pytest.mark.once
 
 COMMANDS = (
     ("cells", "tree"),
@@ -25,12 +29,44 @@ COMMANDS = (
     ("scheduler", "reload"),
 )
 
+DENIED = r"ocihook: .+: (permission denied|operation not permitted) \(run this command as root\)"
+
+
+def as_nobody(*words: str) -> Done:
+    """Run the command line in a child of this process that has given up its rights."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            user = pwd.getpwnam("nobody")
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            done = command(*words, check=False)
+            said = json.dumps([done.returncode, done.stdout, done.stderr]).encode()
+            os.write(writer, said)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        status, stdout, stderr = json.loads(file.read())
+    os.waitpid(child, 0)
+    return Done(list(words), status, stdout, stderr)
+
 
 @pytest.mark.usefixtures("scheduler")
 @pytest.mark.parametrize("words", [*COMMANDS, ("scheduler", "stop")], ids=" ".join)
 def test_ordinary_user(words: tuple[str, ...]) -> None:
+    done = as_nobody(*words)
+    assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")
+    assert re.fullmatch(f"{DENIED}\n", done.stderr), done.stderr
+    assert kernel_state() == "enabled"
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_process_of_an_ordinary_user() -> None:
     done = subprocess.run(
-        ["ocihook", *words],
+        ["ocihook", "gc"],
         user="nobody",
         capture_output=True,
         text=True,
@@ -38,16 +74,14 @@ def test_ordinary_user(words: tuple[str, ...]) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")
-    line = r"ocihook: .+: (permission denied|operation not permitted) \(run this command as root\)"
-    assert re.fullmatch(f"{line}\n", done.stderr), done.stderr
-    assert kernel_state() == "enabled"
+    assert re.fullmatch(f"{DENIED}\n", done.stderr), done.stderr
 
 
 def test_beside_another_scheduler() -> None:
     loader.stop()
     with foreign_scheduler():
         for words in COMMANDS:
-            done = ocihook(*words, check=False)
+            done = command(*words, check=False)
             assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, "")
             told = r"ocihook: another sched_ext scheduler runs: foreign\S* \(stop it first; .+\)\n"
             assert re.fullmatch(told, done.stderr), (words, done.stderr)

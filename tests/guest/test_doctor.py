@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from pathlib import Path
 
-from conftest import Make, cells_of, kernel_state, ocihook
+import pytest
+from bundle import Make
+from cells import Workloads, cells_of
+from command import ocihook
+from kernel import eject
 
-from ocihook._bpf.pinned import unregister
-from ocihook.abi import CellRelease
 from ocihook.doctor.examination import examine
 from ocihook.doctor.finding import Finding
 from ocihook.doctor.host import Host
@@ -19,9 +19,11 @@ from ocihook.paths import PIN_DIR, PIN_ROOT
 from ocihook.sched import loader
 from ocihook.schema import findings
 
+pytestmark = pytest.mark.once
+
 
 def seen(topic: str) -> dict[str, Finding]:
-    """Examine a topic in this process, as conftest.cells_of does; return findings by name."""
+    """Examine a topic in this process; return findings by name."""
     return {each.name: each for each in examine(Host(), [topic])}
 
 
@@ -32,36 +34,11 @@ def worse(*topics: str) -> list[Finding]:
 
 def test_running_scheduler_needs_no_mending(make: Make) -> None:
     loader.start()
-    container = make("crun").run()
+    container = make("crun", command=("/bin/sleep", "1000")).run()
     assert len(cells_of(container.id)) == 1
     assert worse("kernel", "bpffs", "cgroups", "scheduler", "hooks.d", "program", "config") == []
     assert seen("scheduler")["last ejection"].verdict == "ok"
     assert seen("cells")["table"].verdict == "ok"
-
-
-def test_command_says_what_to_do_without_a_scheduler() -> None:
-    loader.stop()
-    done = ocihook("doctor", "--json", "--only", "scheduler", "--only", "runtimes", check=False)
-    document = json.loads(done.stdout)
-    assert findings("doctor", document) == []
-    assert done.returncode == document["exit_code"] == os.EX_UNAVAILABLE
-    (state,) = [each for each in document["findings"] if each["name"] == "state"]
-    assert (state["verdict"], state["mend"]) == ("error", "ocihook scheduler start")
-    assert {"runc", "crun"} <= {each["name"] for each in document["findings"]}
-
-
-def test_ejection_and_its_reason() -> None:
-    loader.start()
-    # Documentation/admin-guide/sysrq.rst: S takes a sched_ext scheduler out.
-    Path("/proc/sysrq-trigger").write_text("S")
-    deadline = time.monotonic() + 60
-    while kernel_state() != "disabled":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    found = seen("scheduler")
-    assert found["state"].verdict == "error"
-    assert found["last ejection"].verdict == "warning"
-    assert "sysrq" in found["last ejection"].evidence.lower()
 
 
 def test_pins_of_another_abi() -> None:
@@ -78,12 +55,31 @@ def test_pins_of_another_abi() -> None:
     assert worse("scheduler") == []
 
 
-def test_mark_without_a_cell(make: Make) -> None:
-    loader.start()
-    container = make("crun").run()
-    directory = os.fspath(container.cgroup)
+def test_mark_without_a_cell(cells: Workloads) -> None:
+    cell = cells("marked", 1)
+    directory = os.fspath(cell.cgroup)
     assert directory not in seen("cells")["marks"].evidence
-    assert unregister(CellRelease(cgid=container.cgroup.stat().st_ino)) == 1
+    assert cell.release() == 1
     marks = seen("cells")["marks"]
     assert marks.verdict == "warning"
     assert directory in marks.evidence
+
+
+def test_ejection_and_its_reason() -> None:
+    loader.start()
+    eject()
+    found = seen("scheduler")
+    assert found["state"].verdict == "error"
+    assert found["last ejection"].verdict == "warning"
+    assert "sysrq" in found["last ejection"].evidence.lower()
+
+
+def test_command_says_what_to_do_without_a_scheduler() -> None:
+    loader.stop()
+    done = ocihook("doctor", "--json", "--only", "scheduler", "--only", "runtimes", check=False)
+    document = json.loads(done.stdout)
+    assert findings("doctor", document) == []
+    assert done.returncode == document["exit_code"] == os.EX_UNAVAILABLE
+    (state,) = [each for each in document["findings"] if each["name"] == "state"]
+    assert (state["verdict"], state["mend"]) == ("error", "ocihook scheduler start")
+    assert {"runc", "crun"} <= {each["name"] for each in document["findings"]}

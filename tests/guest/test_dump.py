@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundle import burn
-from conftest import Make, cells_of
+from cells import Workloads
+from waiting import until
 
-from ocihook._bpf import pinned
-from ocihook.abi import CELL_FIELD_QUOTA, CellRequest
+from ocihook import mark
+from ocihook._bpf.pinned import register
+from ocihook.paths import CELL_MARK
 
 TRACING = Path("/sys/kernel/tracing")
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 
 
 @pytest.fixture
@@ -44,12 +45,20 @@ def matching(pattern: str, lines: list[str]) -> list[re.Match[str]]:
 
 
 @pytest.mark.usefixtures("_traced")
-def test_dump_names_cells_cpus_and_tasks(make: Make) -> None:
-    """Three busy tasks for two CPUs: two run, at least one waits."""
-    container = make("crun", command=burn(3), annotations={"org.ocihook/weight": "300"}).run()
-    idle = make("runc", "idle", ("/bin/sleep", "1000")).run()
-    (cell,) = cells_of(container.id)
-    (sleeping,) = cells_of(idle.id)
+def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
+    """Three busy tasks for two CPUs: two run, at least one waits.
+
+    They are in the cgroup before the cell is, as a container's are when its hook runs: not joined.
+    """
+    busy, idle = cells("busy", 3, weight=300), cells("idle")
+    idle.start("/bin/sleep", "1000")
+    until(idle.tasks, "the sleeping task")
+    assert busy.release() == 1
+    spec = mark.read(os.getxattr(busy.cgroup, CELL_MARK))
+    busy.slot, busy.generation = register(spec.request(busy.cgid))
+    cells.begin()
+    until(lambda: busy.cell().nr_runnable == 3, "three busy tasks")
+    cell, sleeping = busy.row(), idle.row()
     lines = dump()
     text = "\n".join(lines)
 
@@ -84,21 +93,20 @@ def test_dump_names_cells_cpus_and_tasks(make: Make) -> None:
 
 
 @pytest.mark.usefixtures("_traced")
-def test_dump_says_what_a_throttled_cell_waits_for(make: Make) -> None:
-    container = make("crun", command=burn(2)).run()
-    (cell,) = cells_of(container.id)
-    quota = {"quota_ns": 1_000_000, "period_ns": 1_000_000_000}
-    pinned.update(CellRequest(cgid=cell["cgid"], fields=CELL_FIELD_QUOTA, **quota))
+def test_dump_says_what_a_throttled_cell_waits_for(cells: Workloads) -> None:
+    made = cells("throttled", 2, quota_ns=1_000_000, period_ns=1_000_000_000)
+    cells.begin()
     waiting = re.compile(
-        rf"^cell {cell['cell']} .*\n"
+        rf"^cell {made.slot} .*\n"
         r"  weight=100 vtime=-?\d+ runnable=2 queued=2\n"
         r"  quota=1000000 period=1000000000 budget=(0|-\d+) throttled=[1-9]\d*$",
         re.MULTILINE,
     )
     # Once a second it runs for a moment.
-    for _ in range(20):
-        text = "\n".join(dump())
-        if waiting.search(text):
-            break
-        time.sleep(0.3)
-    assert waiting.search(text), text
+    until(
+        lambda: waiting.search("\n".join(dump())),
+        "a cell that waits",
+        timeout_s=20,
+        step_s=0.3,
+        seen=lambda: "\n".join(dump()),
+    )

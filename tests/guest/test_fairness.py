@@ -5,78 +5,111 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
-from bundle import burn
-from conftest import Make, cells_of
-from load import cpus_used, freeze, run_all, share_of_host
+from busy_host import Host, busy
+from cells import Workload, Workloads, workloads
+from converge import converge, demand_ratio
+from waiting import until
 
-from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import Cell
+from ocihook.abi import OCIHOOK_STALL_NS
 from ocihook.sched import loader
 
-RUNNING = pytest.mark.usefixtures("scheduler")
+CPUS = os.cpu_count() or 1
 
-WATCHED_S = 12
-LONGEST_S = 4
-"""Four times STALL_NS of bpf/maps.bpf.h, for a slow machine."""
+SLEPT_S, JUDGED_S = 5.0, 4.0
+"""CPU time. What a sleeper had saved up would be all of the time that is judged."""
+
+WATCHED_S = 12.0
+"""CPU time of the heavy cell: six seconds and more."""
+
+LONGEST_S = 4 * OCIHOOK_STALL_NS / 1e9
+"""Four times what is allowed, for a slow machine."""
 
 
-@RUNNING
-def test_eight_threads_get_no_more_than_one(make: Make) -> None:
+def ran_s(*made: Workload) -> float:
+    """Return the CPU time of the cells together."""
+    return sum(cell.use().run_ns for cell in made) / 1e9
+
+
+def wait_for_cpu_time(seconds: float, *made: Workload) -> None:
+    """Wait until the cells together have run for so long."""
+    began_s = ran_s(*made)
+    until(lambda: ran_s(*made) - began_s >= seconds, f"{seconds:g} s of CPU time")
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_eight_threads_get_no_more_than_one(cells: Workloads) -> None:
     """On one CPU, of the same weight: half each, and not a ninth."""
-    one = make("crun", "one", burn(1), cpu={"cpus": "1"})
-    eight = make("runc", "eight", burn(8), cpu={"cpus": "1"})
-    run_all([one, eight])
-    used = cpus_used([one, eight], 10)
-    assert used[1] / used[0] == pytest.approx(1, rel=0.15), used
+    one, eight = cells("one", 1, cpus="1"), cells("eight", 8, cpus="1")
+    cells.begin()
+    demand_ratio(one, eight, 1, rel=0.15)
 
 
-@RUNNING
-def test_sleep_saves_nothing_up(make: Make) -> None:
-    """Awake again, it gets its half; what it did not use meanwhile would be all for 6 s."""
-    tasks = os.cpu_count() or 1
-    sleeper, busy = make("crun", "sleeper", burn(tasks)), make("runc", "busy", burn(tasks))
-    run_all([sleeper, busy])
-    freeze(sleeper, True)
-    time.sleep(6)
-    freeze(sleeper, False)
-    used = cpus_used([sleeper, busy], 3)
-    assert used[1] / sum(used) == pytest.approx(0.5, rel=0.25), used
+@pytest.mark.kernel
+def test_sleep_saves_nothing_up(cells: Workloads) -> None:
+    """Awake again, it gets its half.
+
+    What it saved up would end some time, and the figure of a longer time would be right again:
+    so this one is taken over a stretch that is shorter than the sleep.
+    """
+    sleeper, used = cells("sleeper", CPUS), cells("busy", CPUS)
+    cells.begin()
+    wait_for_cpu_time(0.5, sleeper)
+    sleeper.freeze(True)
+    wait_for_cpu_time(SLEPT_S, used)
+    sleeper.freeze(False)
+    before_s = ran_s(used)
+    wait_for_cpu_time(JUDGED_S, sleeper, used)
+    assert (ran_s(used) - before_s) / JUDGED_S == pytest.approx(0.5, rel=0.25)
 
 
-@RUNNING
-def test_lightest_cell_is_not_forgotten(make: Make) -> None:
+@pytest.mark.kernel
+def test_lightest_cell_is_not_forgotten(cells: Workloads) -> None:
     """Weights 1 to 10000: a slice of the one is worth 10 s of the other and more."""
-    tasks = os.cpu_count() or 1
-    light, heavy = (
-        make(runtime, f"w{weight}", burn(tasks), annotations={"org.ocihook/weight": weight})
-        for runtime, weight in (("runc", "1"), ("crun", "10000"))
-    )
-    run_all([light, heavy])
-    (cell,) = cells_of(light.id)
-    table = PinnedArray("cells", Cell)
+    light, heavy = cells("light", CPUS, weight=1), cells("heavy", CPUS, weight=10_000)
+    cells.begin()
+    until(lambda: min(ran_s(light), ran_s(heavy)) > 0, "the first slice of each")
     longest_s, served_ns = 0.0, 0
-    changed = began = time.monotonic()
-    while (now := time.monotonic()) < began + WATCHED_S:
-        if (latest_ns := table.read(cell["cell"])[0].served_ns) != served_ns:
-            served_ns, changed = latest_ns, now
-        longest_s = max(longest_s, now - changed)
-        time.sleep(0.05)
-    table.close()
+    changed_s = time.monotonic()
+    began_s = (ran_s(light), ran_s(heavy))
+
+    def watched() -> bool:
+        nonlocal changed_s, longest_s, served_ns
+        now_s = time.monotonic()
+        if (latest_ns := light.cell().served_ns) != served_ns:
+            served_ns, changed_s = latest_ns, now_s
+        longest_s = max(longest_s, now_s - changed_s)
+        return longest_s >= LONGEST_S or ran_s(heavy) - began_s[1] >= WATCHED_S
+
+    until(watched, f"{WATCHED_S:g} s of the heavy cell")
     assert longest_s < LONGEST_S
-    used = cpus_used([light, heavy], 3)
+    used = (ran_s(light) - began_s[0], ran_s(heavy) - began_s[1])
     assert used[0] < 0.1 * used[1], used
 
 
-def test_host_gets_the_share_that_it_was_started_with(make: Make) -> None:
-    """Two cells of weight 100 beside a busy host: by the default it would be a third."""
+@pytest.fixture
+def cells_beside_half() -> Iterator[Workloads]:
+    """Run a scheduler that owes the host a half; the next test gets one of its own."""
     loader.stop()
     loader.start(host_share=50)
     try:
-        made = [make(runtime, runtime, burn(2)) for runtime in ("runc", "crun")]
-        run_all(made)
-        share = share_of_host(made, 10)
+        yield from workloads()
     finally:
         loader.stop()
-    assert share == pytest.approx(0.5, rel=0.2), share
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_host_gets_the_share_that_it_was_started_with(cells_beside_half: Workloads) -> None:
+    """Two cells of weight 100 beside a busy host: by the default it would be a fifth."""
+    host, made = Host(), [cells_beside_half(f"c{i}", 2) for i in range(2)]
+
+    def bound(used: list[float]) -> bool:
+        return 0.8 * 0.5 <= used[0] / sum(used) <= 1.2 * 0.5
+
+    with busy(4):
+        cells_beside_half.begin()
+        converge([host, *made], bound, judged=[host])

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
 import pytest
-from bundle import Container
-from conftest import Make, cells_of, enable_seq, kernel_state
+from bundle import TIMEOUT_S
+from cells import Workload, Workloads, workloads
+from kernel import enable_seq, kernel_state
+from session import THOROUGH
+from waiting import until
 
 from ocihook._bpf import scheduler_object
 from ocihook._bpf.pinned import open_pin
@@ -21,17 +23,18 @@ from ocihook._bpf.syscalls import prog_run
 from ocihook.abi import Cell
 from ocihook.sched import loader
 
+pytestmark = pytest.mark.kernel
+
 FAULT_DIR = Path(__file__).parents[2] / "build" / "fault"
-STORM_S = 10
-SETTLE_S = 30.0
-"""Tasks are let go some grace periods of RCU after their end: seconds on an emulated CPU."""
+FORKS = 1000 if THOROUGH else 150
+"""Of each of four processes."""
 
 STORM = f"""
-import errno, os, time
+import errno, os
 
-def fork_until(end):
+def fork_often():
     done, failed, odd = 0, 0, 0
-    while time.monotonic() < end:
+    for _ in range({FORKS}):
         try:
             child = os.fork()
         except OSError as error:
@@ -45,20 +48,15 @@ def fork_until(end):
     return done, failed, odd
 
 reader, writer = os.pipe()
-go_reader, go_writer = os.pipe()
 for _ in range(4):
     if not os.fork():
-        os.close(go_writer)
-        os.read(go_reader, 1)
-        os.write(writer, b"%d %d %d\\n" % fork_until(time.monotonic() + {STORM_S}))
+        os.read(0, 1)
+        os.write(writer, b"%d %d %d\\n" % fork_often())
         os._exit(0)
 os.close(writer)
 print("ready", flush=True)
-time.sleep(1)
-os.close(go_writer)
 lines = open(reader, "rb").read().splitlines()
 print(len(lines), *(sum(map(int, column)) for column in zip(*map(bytes.split, lines))), flush=True)
-time.sleep(1000)
 """
 
 
@@ -84,24 +82,17 @@ def faults(fail_every: int = 0) -> Faults:
 
 
 @pytest.fixture
-def _failing_scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def failing_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workloads]:
     """Run the scheduler of the object in which forks can fail; the next test gets the real one."""
     loader.stop()
     with monkeypatch.context() as patch:
         patch.setattr(loader, "files", lambda _package: FAULT_DIR)
         patch.setattr(scheduler_object, "PROGRAMS", (*scheduler_object.PROGRAMS, "fault_forks"))
         assert loader.start()
-    yield
-    loader.stop()
-
-
-def eventually(reached: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SETTLE_S
-    while not reached():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
+    try:
+        yield from workloads()
+    finally:
+        loader.stop()
 
 
 def tasks_too_many() -> int:
@@ -124,33 +115,37 @@ def waiting_in_cells() -> dict[int, int]:
     return {slot: count for slot, count in runnable.items() if count}
 
 
-def storm(container: Container) -> list[int]:
-    """Let one fork in 7 fail while the container forks; return its sums once it is done."""
-    assert container.wait_for_output() == "ready"
+def storm(cell: Workload, cells: Workloads) -> list[int]:
+    """Let one fork in 7 fail while processes of the cell fork; return their sums."""
+    process = cell.start("/usr/bin/python3", "-IS", "-c", STORM)
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
     faults(fail_every=7)
     try:
-        assert eventually(lambda: container.stdout.count("\n") == 2), container.stderr
+        cells.begin()
+        line = process.stdout.readline()
+        # 7.3 lets a task go when it has ended, and /proc has it until its parent has waited for it.
+        process.wait(TIMEOUT_S)
     finally:
         faults(fail_every=0)
-    return [int(word) for word in container.stdout.splitlines()[1].split()]
+    return [int(word) for word in line.split()]
 
 
-@pytest.mark.usefixtures("_failing_scheduler")
-def test_fork_without_memory_fails_alone(runtime: str, make: Make) -> None:
+def test_fork_without_memory_fails_alone(failing_cells: Workloads) -> None:
     attached = enable_seq()
-    assert eventually(lambda: tasks_too_many() == 0), tasks_too_many()
-    container = make(runtime, command=("/usr/bin/python3", "-IS", "-c", STORM)).run()
-    assert len(cells_of(container.id)) == 1
+    until(lambda: tasks_too_many() == 0, "every task to be counted", seen=tasks_too_many)
+    cell = failing_cells("forking")
 
-    workers, done, failed, odd = storm(container)
+    workers, done, failed, odd = storm(cell, failing_cells)
     counted = faults()
+    assert cell.row()["state"] == "live"
     assert (workers, odd) == (4, 0)
     # What else forks in the machine meanwhile takes its turns, too.
     assert failed == pytest.approx((done + failed) / 7, rel=0.2), (done, failed)
     assert counted.nr_failed >= failed > 0
 
-    container.delete()
+    cell.remove()
     assert kernel_state() == "enabled"
     assert enable_seq() == attached
-    assert eventually(lambda: tasks_too_many() == 0), tasks_too_many()
-    assert eventually(lambda: not waiting_in_cells()), waiting_in_cells()
+    until(lambda: tasks_too_many() == 0, "every task to be let go", seen=tasks_too_many)
+    until(lambda: not waiting_in_cells(), "no task in a cell", seen=waiting_in_cells)

@@ -4,203 +4,164 @@
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import subprocess
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bundle import TIMEOUT_S, Container, ask_cell, burn
-from conftest import Make, cells_of
-from hook_calls import SILENT, call_hook
+from bundle import BURN, Container, Make, ask_cell
+from cells import Workloads, cells_of
+from hook_calls import identity, only_cell, wait_for_end_of_cells
+from waiting import until
 
 from ocihook._bpf.pinned import cell_of, sweep, unregister
 from ocihook.abi import CellRelease
-from ocihook.paths import CELL_MARK
+from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched.cells import list_cells
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-
-def wait_until_gone(container: str) -> None:
-    """Wait for the cell to leave the table; tasks that are still dying keep it draining."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while cells_of(container):
-        assert time.monotonic() < deadline, list_cells()
-        time.sleep(0.1)
+SLEEP = ("/bin/sleep", "1000")
 
 
-def test_cell_exists_before_the_first_instruction(runtime: str, make: Make) -> None:
-    """createRuntime alone registers: no other hook could mend it later."""
-    container = make(runtime, command=ask_cell(), stages=("createRuntime", "poststop"))
-    container.create()
-    (registered,) = cells_of(container.id)
+def settle() -> None:
+    """Wait until no slot drains: the next cell gets the first one that is free."""
+
+    def settled() -> bool:
+        sweep()
+        return all(cell["state"] == "live" for cell in list_cells())
+
+    until(settled, "the end of draining cells", seen=list_cells)
+
+
+def demand_cell_of_created(container: Container) -> dict[str, Any]:
+    """Demand that the created container has its cell and its mark; return the cell."""
+    cell = only_cell(container)
     assert container.stdout == "", "the workload has not run yet"
-    assert registered["cgid"] == container.cgroup.stat().st_ino
-    assert registered["cgroup"] == f"/{container.cgroup.relative_to('/sys/fs/cgroup')}"
-
-    container.start()
-    slot, generation, cgid = (int(number) for number in container.wait_for_output().split())
-    assert slot != 0, "the workload started in the host's cell"
-    assert (slot, generation, cgid) == (
-        registered["cell"],
-        registered["generation"],
-        registered["cgid"],
-    )
+    assert cell["cgid"] == container.cgroup.stat().st_ino
+    assert cell["cgroup"] == f"/{container.cgroup.relative_to(CGROUPFS)}"
+    mark = os.getxattr(container.cgroup, CELL_MARK)
+    assert b'"weight":77' in mark
+    assert container.id.encode() in mark
+    return cell
 
 
-def test_poststart_keeps_the_cell(runtime: str, make: Make) -> None:
-    container = make(runtime, command=ask_cell()).create()
-    (before,) = cells_of(container.id)
-    container.start()
-    container.wait_for_output()
-    (after,) = cells_of(container.id)
-    assert (after["cell"], after["generation"]) == (before["cell"], before["generation"])
-
-
-def test_poststart_registers_what_create_runtime_did_not(runtime: str, make: Make) -> None:
-    container = make(runtime, command=ask_cell(), stages=("poststart", "poststop")).run()
-    assert len(cells_of(container.id)) == 1
-
-
-def test_nested_cgroup_inherits_the_cell(runtime: str, make: Make) -> None:
-    container = make(runtime).run()
-    (cell,) = cells_of(container.id)
+def demand_that_tasks_follow_moves(container: Container) -> None:
+    """Demand that a task of the host is in the cell where its cgroup is, and only there."""
+    slot, generation, _ = identity(container)
     nested = container.cgroup / "nested" / "deeper"
     nested.mkdir(parents=True)
-    task = subprocess.Popen(burn(1))
+    task = subprocess.Popen(BURN)
+
+    def move(cgroup: Path, reached: int) -> None:
+        (cgroup / "cgroup.procs").write_text(str(task.pid))
+        until(
+            lambda: cell_of(task.pid).cell == reached,
+            f"cell {reached} of a task moved to {cgroup}",
+            seen=lambda: cell_of(task.pid),
+        )
+
     try:
-        (nested / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(0.5)
+        move(container.cgroup, slot)
+        move(Path(CGROUPFS), 0)
+        move(nested, slot)
         found = cell_of(task.pid)
-        assert found.cgid == nested.stat().st_ino, "the task has been scheduled since its move"
-        assert (found.cell, found.generation) == (cell["cell"], cell["generation"])
+        assert found.cgid == nested.stat().st_ino
+        assert found.generation == generation
     finally:
         task.kill()
         task.wait()
-        nested.rmdir()
-        nested.parent.rmdir()
-
-
-def test_task_returns_to_the_host_when_it_leaves(runtime: str, make: Make) -> None:
-    container = make(runtime).run()
-    task = subprocess.Popen(burn(1))
-    try:
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(0.5)
-        assert cell_of(task.pid).cell == cells_of(container.id)[0]["cell"]
-        Path("/sys/fs/cgroup/cgroup.procs").write_text(str(task.pid))
-        time.sleep(0.5)
-        assert cell_of(task.pid).cell == 0
-    finally:
-        task.kill()
-        task.wait()
-
-
-def test_lone_busy_task_is_charged_to_the_cell_it_moved_to(make: Make) -> None:
-    """Nothing competes with it, so nothing takes it off its CPU and puts it back."""
-    container = make("crun", command=("/bin/sleep", "1000")).run()
-    (before,) = cells_of(container.id)
-    task = subprocess.Popen(burn(1))
-    try:
-        time.sleep(0.5)
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(2)
-        (after,) = cells_of(container.id)
-        assert after["run_ns"] - before["run_ns"] > 1e9
-    finally:
-        task.kill()
-        task.wait()
-
-
-def test_poststop_frees_the_cell(runtime: str, make: Make) -> None:
-    """The cgroup is kept by hand, so that it is poststop that frees, and not rmdir."""
-    container = make(runtime).run()
-    nested = container.cgroup / "kept"
-    nested.mkdir()
-    container.kill_tasks()
-    assert len(cells_of(container.id)) == 1
-    assert call_hook("poststop", container, "stopped") == SILENT
-    assert cells_of(container.id) == []
-    assert container.cgroup.exists()
     nested.rmdir()
+    nested.parent.rmdir()
 
 
-def test_tasks_of_a_released_cell_are_the_hosts(runtime: str, make: Make) -> None:
-    container = make(runtime).run()
+def demand_that_released_tasks_are_the_hosts(container: Container) -> None:
+    """Release the cell and nothing else: tasks, cgroup and container go on."""
     assert unregister(CellRelease(cgid=container.cgroup.stat().st_ino)) == 1
     assert cells_of(container.id) == []
     (pid, *_) = (container.cgroup / "cgroup.procs").read_text().split()
-    time.sleep(1)
-    assert cell_of(int(pid)).cell == 0
-    # Nothing waits in its queue any more: the slot has drained and can be freed.
-    sweep()
+    until(lambda: cell_of(int(pid)).cell == 0, "the released task in the host's cell")
+    # Nothing waits in its queue any more: the slot drains and can be freed.
+    settle()
     assert container.id not in {cell["container"] for cell in list_cells()}
 
 
-def test_delete_frees_the_cell(runtime: str, make: Make) -> None:
-    container = make(runtime).run()
-    container.delete()
-    assert not container.cgroup.exists()
-    wait_until_gone(container.id)
+@pytest.mark.runtime
+@pytest.mark.quick
+def test_from_the_first_instruction_to_rmdir_and_again(runtime: str, make: Make) -> None:
+    """createRuntime alone registers: no other hook could mend it later.
 
-
-def test_rmdir_alone_frees_the_cell(runtime: str, make: Make) -> None:
-    """Nobody calls poststop: the cgroup is removed by hand, as after a crash of the engine."""
-    container = make(runtime).run()
+    The second life is that of an id after a crash of the engine, whose poststop never ran.
+    """
+    settle()
+    weight = {"org.ocihook/weight": "77"}
+    first = ("createRuntime", "poststop")
+    container = make(runtime, command=ask_cell(), stages=first, annotations=weight).create()
+    created = demand_cell_of_created(container)
+    container.start()
+    slot, generation, cgid = (int(number) for number in container.wait_for_output().split())
+    assert slot != 0, "the workload started in the host's cell"
+    assert (slot, generation, cgid) == identity(container)
+    assert (slot, generation, cgid) == tuple(
+        created[name] for name in ("cell", "generation", "cgid")
+    )
+    demand_that_tasks_follow_moves(container)
     container.kill_tasks()
     assert len(cells_of(container.id)) == 1, "the cell lives as long as the cgroup"
     container.cgroup.rmdir()
-    wait_until_gone(container.id)
+    wait_for_end_of_cells(container)
+    settle()
+
+    shutil.rmtree(container.kept)
+    document = container.document()
+    document["annotations"] = {}
+    document["linux"]["resources"]["cpu"] = {"shares": 512}
+    container.write(document)
+    container.set_command(BURN)
+    container.set_hooks(("createRuntime",))
+    container.run()
+    again = only_cell(container)
+    assert again["cgid"] == container.cgroup.stat().st_ino
+    assert again["cell"] == slot, "the slot is used again"
+    assert again["generation"] > generation
+    assert again["cgid"] != cgid
+    # Whatever formula the runtime turned shares into a weight by, the cgroup's weight counts.
+    configured = int((container.cgroup / "cpu.weight").read_text())
+    assert configured != 100
+    assert again["weight"] == configured
+    demand_that_released_tasks_are_the_hosts(container)
 
 
+@pytest.mark.runtime
 def test_killed_runtime_leaves_nothing(runtime: str, make: Make) -> None:
     """SIGKILL a runtime in the foreground; then only the cgroup is cleaned up."""
-    container = make(runtime)
+    container = make(runtime, command=SLEEP)
     process = subprocess.Popen(
         [runtime, "run", "--bundle", os.fspath(container.bundle), container.id],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + TIMEOUT_S
-    while not cells_of(container.id):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    until(lambda: cells_of(container.id), "the cell")
+    process.kill()
     process.wait()
     container.kill_tasks()
     container.cgroup.rmdir()
-    wait_until_gone(container.id)
+    wait_for_end_of_cells(container)
 
 
-def test_slot_is_used_again_with_a_new_generation(runtime: str, make: Make) -> None:
-    first = make(runtime, "first", ask_cell()).create()
-    (before,) = cells_of(first.id)
-    first.delete()
-    wait_until_gone(first.id)
-    second = make(runtime, "second", ask_cell()).create()
-    (after,) = cells_of(second.id)
-    assert after["cell"] == before["cell"]
-    assert after["generation"] > before["generation"]
-    assert after["cgid"] != before["cgid"]
-
-
-def test_concurrent_hooks_give_distinct_cells(make: Make) -> None:
-    made = [make(("runc", "crun")[i % 2], f"c{i}", ask_cell()) for i in range(16)]
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(Container.create, made))
-    ids = {container.id for container in made}
-    found = [cell for cell in list_cells() if cell["container"] in ids]
-    assert len(found) == 16
-    assert {cell["container"] for cell in found} == ids
-    assert len({cell["cell"] for cell in found}) == 16
-    assert len({cell["cgid"] for cell in found}) == 16
-
-
-def test_wish_is_marked_on_the_cgroup(runtime: str, make: Make) -> None:
-    container = make(runtime, annotations={"org.ocihook/weight": "77"}).create()
-    mark = os.getxattr(container.cgroup, CELL_MARK)
-    assert b'"weight":77' in mark
-    assert container.id.encode() in mark
+@pytest.mark.kernel
+def test_lone_busy_task_is_charged_to_the_cell_it_moved_to(cells: Workloads) -> None:
+    """Nothing competes with it, so nothing takes it off its CPU and puts it back."""
+    cell = cells("lone")
+    before = cell.row()["run_ns"]
+    task = subprocess.Popen(BURN)
+    try:
+        running = Path("/proc", str(task.pid), "schedstat")
+        until(lambda: int(running.read_text().split()[0]) > 0.5e9, "half a second of the task")
+        (cell.cgroup / "cgroup.procs").write_text(str(task.pid))
+        until(lambda: cell.row()["run_ns"] - before > 1e9, "a second of the cell", seen=cell.row)
+    finally:
+        task.kill()
+        task.wait()

@@ -3,59 +3,54 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
-from collections.abc import Iterator
 
 import pytest
-from bundle import burn
-from conftest import Make
-from load import cpus_seen, demand_progress, run_all, task_ns, tasks_of
+from cells import Workloads
+from converge import demand_progress, task_use
+from load import cpus_seen_running
+from session import THOROUGH
+from waiting import DEADLINE_S, ticks_until
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 
-SECONDS = 7
 CPUSETS: tuple[set[int], ...] = ({0}, {1}, {0, 1})
 
-
-def sweeping(choices: tuple[set[int], ...]) -> Iterator[set[int]]:
-    """Yield the choices over and over for SECONDS."""
-    deadline = time.monotonic() + SECONDS
-    for choice in itertools.cycle(choices):
-        if time.monotonic() > deadline:
-            return
-        yield choice
-        time.sleep(0.003)
+MOVES = 200 if THOROUGH else 30
+AVERAGE_S = 1.2 if THOROUGH else 0.4
+"""CPU time of a task meanwhile; each has to have 0.1 s of it."""
 
 
-def test_everything_moves_at_once(make: Make) -> None:
+def test_everything_moves_at_once(cells: Workloads) -> None:
+    """Affinities, a cpuset, and the cell of two tasks; then all come to rest where they may be."""
     affine, confined, one, other = made = [
-        make(("runc", "crun")[i % 2], name, burn(3))
-        for i, name in enumerate(("affine", "confined", "one", "other"))
+        cells(name, 3) for name in ("affine", "confined", "one", "other")
     ]
-    run_all(made)
-    bound, travellers = tasks_of(affine.cgroup), tasks_of(one.cgroup)[1:]
-    tasks = [pid for container in made for pid in tasks_of(container.cgroup)]
-    began = {pid: task_ns(pid) for pid in tasks}
-    used_before = time.monotonic()
-    for step, cpus in enumerate(sweeping(CPUSETS)):
+    bound, travellers = affine.tasks(), one.tasks()[1:]
+    tasks = [pid for cell in made for pid in cell.tasks()]
+    began_ns = {pid: task_use(pid).run_ns for pid in tasks}
+    cells.begin()
+    ran_s: dict[int, float] = {}
+    for move, _ in enumerate(ticks_until(DEADLINE_S, step_s=0.003)):
+        cpus = CPUSETS[move % len(CPUSETS)]
         for pid in bound:
             os.sched_setaffinity(pid, cpus)
         (confined.cgroup / "cpuset.cpus").write_text(",".join(map(str, cpus)))
         for pid in travellers:
-            to = (one, other)[step % 2]
+            to = (one, other)[move % 2]
             (to.cgroup / "cgroup.procs").write_text(str(pid))
-    assert time.monotonic() - used_before >= SECONDS
-    ran = {pid: task_ns(pid) - began[pid] for pid in tasks}
-    assert min(ran.values()) > 0.1e9, ran
+        ran_s = {pid: (task_use(pid).run_ns - began_ns[pid]) / 1e9 for pid in tasks}
+        if move >= MOVES and sum(ran_s.values()) >= AVERAGE_S * len(tasks):
+            break
+    else:
+        raise AssertionError(f"not {MOVES} moves and {AVERAGE_S} s a task: {ran_s}")
+    assert min(ran_s.values()) > 0.1, ran_s
 
     for pid in bound:
         os.sched_setaffinity(pid, {1})
     (confined.cgroup / "cpuset.cpus").write_text("0")
     for pid in travellers:
         (other.cgroup / "cgroup.procs").write_text(str(pid))
-    time.sleep(0.5)
     demand_progress(made)
-    assert cpus_seen(bound, 2) == {1}
-    assert cpus_seen(tasks_of(confined.cgroup), 2) == {0}
+    assert cpus_seen_running(bound, 0.3) == {1}
+    assert cpus_seen_running(confined.tasks(), 0.3) == {0}

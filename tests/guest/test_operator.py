@@ -7,12 +7,13 @@ import json
 from typing import Any
 
 import pytest
-from bundle import ask_cell
-from conftest import Make, cells_of, ocihook
+from bundle import Make, ask_cell
+from cells import cells_of
+from command import ocihook
 
 from ocihook.schema import findings
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("scheduler")]
 
 
 def cells_at(node: dict[str, Any], cgroup: str) -> list[int]:
@@ -22,10 +23,9 @@ def cells_at(node: dict[str, Any], cgroup: str) -> list[int]:
     return [cell for below in node["below"] for cell in cells_at(below, cgroup)]
 
 
-def test_a_bundle_without_hooks_gets_a_cell_by_inject_and_none_after_eject(
-    runtime: str, make: Make
-) -> None:
-    container = make(runtime, command=ask_cell(), stages=())
+def test_a_bundle_without_hooks_gets_a_cell_by_inject_and_none_after_eject(make: Make) -> None:
+    """The commands are processes here: how they start and what they find is part of it."""
+    container = make("crun", command=ask_cell(), stages=())
     before = (container.bundle / "config.json").read_bytes()
     ocihook("bundle", "inject", str(container.bundle))
     container.run().wait_for_output()

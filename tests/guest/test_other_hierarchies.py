@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bundle import PARENT, burn
-from conftest import Make, cells_of
-from load import demand_progress, run_all
+from bundle import PARENT
+from cells import Workloads, cells_of
+from converge import demand_progress
 
 from ocihook import cell
 from ocihook._bpf.pinned import register
 from ocihook.paths import CGROUPFS
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = pytest.mark.kernel
 
 NAMED = "none,name=ocihook-test"
 """A hierarchy without controllers, as systemd had."""
@@ -99,20 +99,20 @@ def cells_whose_ids_come(point: Path, cgroups: Iterator[Path]) -> dict[int, str]
 
 
 def test_v1_cgroups_with_the_ids_of_cells(
-    make: Make, tmp_path: Path, cgroups: Iterator[Path]
+    cells: Workloads, tmp_path: Path, cgroups: Iterator[Path]
 ) -> None:
-    made = [make(runtime, runtime, burn(2)) for runtime in ("runc", "crun")]
-    run_all(made)
+    busy = [cells("one", 2), cells("other", 2)]
+    cells.begin()
     with hierarchy(NAMED, named := tmp_path / "v1-named"):
-        cells = cells_whose_ids_come(named, cgroups)
-        come = set()
-        while not come or max(come) < max(cells):
+        colliding = cells_whose_ids_come(named, cgroups)
+        come: set[int] = set()
+        while not come or max(come) < max(colliding):
             come.add(come_and_go(named))
-        assert set(cells) <= come
+        assert set(colliding) <= come
     for controller, most in CONTROLLERS.items():
         with hierarchy(controller, point := tmp_path / f"v1-{controller}"):
             for _ in range(most):
                 come_and_go(point)
-    for container in (*cells.values(), *(container.id for container in made)):
+    for container in (*colliding.values(), *(its.id for its in busy)):
         assert len(cells_of(container)) == 1, "the end of a v1 cgroup is not the cell's"
-    demand_progress(made)
+    demand_progress(busy)

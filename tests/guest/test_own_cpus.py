@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bundle import Container, burn
-from conftest import Make, cells_of
-from load import cpus_used
+from bundle import BURN, Container, Make
+from busy_host import busy
+from cells import Workload, Workloads, cells_of
+from converge import Task, converge
+from waiting import until
 
 from ocihook import cpulist
 from ocihook.sched.cells import list_cells
@@ -26,135 +25,174 @@ OWN = "1"
 """The CPU that is asked for by its number; 0 stays the host's."""
 
 
-@contextmanager
-def pinned_loop(cpu: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a task of the host that never sleeps and may run on `cpu` only."""
-    with subprocess.Popen(["taskset", "-c", cpu, *burn(1)]) as task:
-        try:
-            yield task
-        finally:
-            task.kill()
+def owner(cells: Workloads, name: str = "owner", **members: Any) -> Workload:
+    """Make the cell that wishes the one CPU; its tasks come later, by ``burn``."""
+    return cells(name, own_list=cpulist.parse(OWN), **members)
 
 
-def run_s(task: subprocess.Popen[bytes]) -> float:
-    return int(Path(f"/proc/{task.pid}/schedstat").read_text().split()[0]) / 1e9
+def owned() -> int:
+    """Return the mask of all CPUs that are a cell's own."""
+    return cpulist.from_words(read_record().owned)
 
 
-def owner(make: Make, name: str = "owner", **annotations: str) -> Container:
-    wishes = {f"org.ocihook/{key}": value for key, value in annotations.items()}
-    return make(
-        "crun", name, burn(2), annotations={"org.ocihook/cpus": f"{OWN}-{OWN}", **wishes}
-    ).create()
+@pytest.mark.runtime
+def test_wishes_of_containers(runtime: str, make: Make) -> None:
+    """By number and by count, degraded, refused, and given back by poststop."""
 
+    def container(name: str, **wishes: str) -> Container:
+        wanted = {f"org.ocihook/{key}": value for key, value in wishes.items()}
+        return make(runtime, name, SLEEP, annotations=wanted)
 
-def test_a_count_is_picked_and_given_back(runtime: str, make: Make) -> None:
-    container = make(runtime, command=SLEEP, annotations={"org.ocihook/cpus": "1"}).run()
-    (cell,) = cells_of(container.id)
-    assert len(cell["own_cpus"]) == 1
-    assert cpulist.from_words(read_record().owned) == cpulist.parse(cell["own_cpus"])
-    container.delete()
-    assert cpulist.from_words(read_record().owned) == 0
-
-
-def test_own_cpu_is_lent_while_idle_and_comes_back(make: Make) -> None:
-    """The owner is created and does not run yet; then it is busy; then it is gone."""
-    mine = owner(make)
-    others = make("runc", "others", burn(4)).run()
-    assert cells_of(mine.id)[0]["own_cpus"] == OWN
-    lent = cpus_used([others], 4)
-    mine.start()
-    time.sleep(1)
-    kept = cpus_used([mine, others], 5)
-    assert lent[0] > 1.5, lent
-    assert kept[0] > 0.8, kept
-    assert kept[1] > 0.7, kept
-    (cell,) = cells_of(others.id)
-    assert cell["borrowed_ns"] > 2e9
-    assert cells_of(mine.id)[0]["lent_ns"] > 2e9
-    mine.kill_tasks()
-    assert cpus_used([others], 4)[0] > 1.5
-
-
-def test_own_cpu_that_is_not_lent_stays_idle(make: Make) -> None:
-    mine = owner(make, lend="false")
-    others = make("runc", "others", burn(4)).run()
-    assert cpus_used([others], 4)[0] < 1.1
-    assert not cells_of(others.id)[0]["borrowed_ns"]
-    mine.start()
-    used = cpus_used([mine, others], 4)
-    assert used[0] > 0.8, used
-
-
-def test_cell_that_does_not_borrow_leaves_it_alone(make: Make) -> None:
-    owner(make)
-    others = make("runc", "others", burn(4), annotations={"org.ocihook/borrow": "false"}).run()
-    assert cpus_used([others], 4)[0] < 1.1
-
-
-def test_owner_borrows_what_nobody_else_wants(make: Make) -> None:
-    """Two tasks, one own CPU: the other CPU as well while it is idle, none of it once it is not."""
-    mine = owner(make).start()
-    assert cpus_used([mine], 4)[0] > 1.5
-    others = make("runc", "others", burn(2)).run()
-    used = cpus_used([mine, others], 5)
-    assert used[0] < 1.2, used
-    assert used[1] > 0.7, used
-
-
-def test_task_bound_to_anothers_own_cpu_gets_a_little(make: Make) -> None:
-    """The kernel can run it nowhere else, so it is not starved; nor may it take much."""
-    mine = owner(make).start()
-    others = make("runc", "others", burn(2)).run()
-    with pinned_loop(OWN) as task:
-        time.sleep(1)
-        before = run_s(task)
-        used = cpus_used([mine, others], 8)
-        share = (run_s(task) - before) / 8
-    assert 0.03 < share < 0.35, share
-    assert used[0] > 0.6, used
-
-
-def test_taken_cpus_are_refused_or_left_out(make: Make) -> None:
-    """A wish is degraded with a word on stderr; a required one is the end of the start."""
-    mine = owner(make)
-    poor = owner(make, "poor")
-    assert not cells_of(poor.id)[0]["own_cpus"]
-    wishes = {"org.ocihook/cpus": f"{OWN}-{OWN}", "org.ocihook/required": "true"}
-    strict = make("runc", "strict", SLEEP, annotations=wishes)
+    mine = container("mine", cpus=f"{OWN}-{OWN}").create()
+    assert cells_of(mine.id)[0]["own_cpus"] == OWN, "by number"
+    poor = container("poor", cpus=f"{OWN}-{OWN}").create()
+    assert not cells_of(poor.id)[0]["own_cpus"], "the start goes on without what is taken"
+    strict = container("strict", cpus=f"{OWN}-{OWN}", required="true")
     done = strict.call("create", "--bundle", os.fspath(strict.bundle), strict.id, check=False)
-    assert done.returncode != 0
-    assert cells_of(mine.id)[0]["own_cpus"] == OWN
+    assert done.returncode != 0, "a required wish is the end of the start"
+    assert cells_of(mine.id)[0]["own_cpus"] == OWN, "taken from none"
+    mine.delete()
+    assert owned() == 0, "given back"
+
+    counted = container("counted", cpus="1").create()
+    (cell,) = cells_of(counted.id)
+    assert len(cell["own_cpus"]) == 1, "picked by count"
+    assert owned() == cpulist.parse(cell["own_cpus"])
+    counted.delete()
+    assert owned() == 0, "given back"
 
 
-def test_owner_outlives_its_cpu(make: Make) -> None:
-    """Offline, the own CPU is nobody's; the owner shares the others. Online, it is the owner's."""
-    mine = owner(make).start()
-    others = make("runc", "others", burn(2)).run()
-    online = Path(f"/sys/devices/system/cpu/cpu{OWN}/online")
-    try:
-        online.write_text("0")
-        time.sleep(1)
-        used = cpus_used([mine, others], 5)
-        assert min(used) > 0.25, used
-    finally:
-        online.write_text("1")
-    time.sleep(1)
-    used = cpus_used([mine, others], 5)
-    assert used[0] > 0.8, used
-
-
-def test_cells_of_one_name_are_one_cell(make: Make) -> None:
-    """Two containers of one name beside a third: the two together get what it gets alone."""
+@pytest.mark.runtime
+def test_containers_of_one_name_are_one_cell(make: Make) -> None:
+    """Of two runtimes: members come and go, and the last takes the cell with it."""
     name = {"org.ocihook/cell": "web"}
-    pair = [make(runtime, runtime, burn(2), annotations=name).run() for runtime in ("runc", "crun")]
-    third = make("runc", "third", burn(2)).run()
+    pair = [make(runtime, runtime, BURN, annotations=name).create() for runtime in ("runc", "crun")]
     cell = cells_of(pair[0].id)[0]
     assert cell["cell"] == cells_of(pair[1].id)[0]["cell"]
     assert {member["container"] for member in cell["members"]} == {each.id for each in pair}
-    time.sleep(1)
-    used = cpus_used([*pair, third], 10)
-    assert (used[0] + used[1]) / used[2] == pytest.approx(1, rel=0.15), used
     pair[0].delete()
     assert len(cells_of(pair[1].id)[0]["members"]) == 1
     pair[1].delete()
-    assert not [cell for cell in list_cells() if cell["name"] == "web" and cell["state"] == "live"]
+    assert not live_of_name("web")
+
+
+def live_of_name(name: str) -> list[dict[str, Any]]:
+    """Return the live cells of a name."""
+    return [cell for cell in list_cells() if cell["name"] == name and cell["state"] == "live"]
+
+
+@pytest.mark.kernel
+@pytest.mark.quick
+def test_own_cpu_is_lent_while_idle_and_comes_back(cells: Workloads) -> None:
+    """The owner has no task yet; then it is busy; then its tasks are gone.
+
+    Two others: by weight alone, each of the three would have two thirds of a CPU.
+    """
+    mine, others, more = owner(cells), cells("others", 2), cells("more", 2)
+    assert mine.row()["own_cpus"] == OWN
+    cells.begin()
+    # 3 s on two CPUs: more than the time that has to be lent.
+    converge([others, more], lambda used: sum(used) > 1.5)
+    mine.burn(2)
+    converge([mine, others, more], lambda used: used[0] > 0.8 and used[1] + used[2] > 0.7)
+    assert sum(each.row()["borrowed_ns"] for each in (others, more)) > 2e9
+    assert mine.row()["lent_ns"] > 2e9
+    mine.kill_tasks()
+    converge([others, more], lambda used: sum(used) > 1.5)
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_own_cpu_that_is_not_lent_stays_idle(cells: Workloads) -> None:
+    """Until its owner is busy."""
+    others = cells("others", 4)
+    mine = owner(cells, lend=False)
+    cells.begin()
+    converge([others], lambda used: used[0] < 1.1)
+    assert not others.row()["borrowed_ns"]
+    mine.burn(2)
+    converge([mine, others], lambda used: used[0] > 0.8)
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_cell_that_does_not_borrow_leaves_it_alone(cells: Workloads) -> None:
+    others = cells("others", 4, borrow=False)
+    owner(cells)
+    cells.begin()
+    converge([others], lambda used: used[0] < 1.1)
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_owner_borrows_what_no_other_wants(cells: Workloads) -> None:
+    """Two tasks, one own CPU: the other CPU as well while it is idle, none of it once it is not."""
+    mine = owner(cells)
+    mine.burn(2)
+    cells.begin()
+    converge([mine], lambda used: used[0] > 1.5, slices=0)
+    others = cells("others", 2)
+    converge([mine, others], lambda used: used[0] < 1.2 and used[1] > 0.7)
+
+
+@pytest.mark.kernel
+@pytest.mark.quick
+def test_task_bound_to_anothers_own_cpu_gets_a_little(cells: Workloads) -> None:
+    """The kernel can run it nowhere else, so it is not starved; nor may it take much."""
+    mine, others = owner(cells), cells("others", 2)
+    mine.burn(2)
+    with busy(1, cpus=OWN) as (task,):
+        cells.begin()
+        converge(
+            [Task(task), mine, others],
+            lambda used: 0.03 < used[0] < 0.35 and used[1] > 0.6,
+            judged=[mine],
+        )
+
+
+@pytest.mark.once
+def test_taken_cpus_are_left_out(cells: Workloads) -> None:
+    """A wish for another's CPU is degraded, and said; see above for containers."""
+    mine, poor = owner(cells), owner(cells, "poor")
+    assert not poor.row()["own_cpus"]
+    assert poor.shortage
+    assert mine.row()["own_cpus"] == OWN
+
+
+@pytest.mark.kernel
+def test_owner_outlives_its_cpu(cells: Workloads) -> None:
+    """Offline, the own CPU is no cell's; the owner shares the others. Online, it is the owner's."""
+    mine, others = owner(cells), cells("others", 2)
+    mine.burn(2)
+    cells.begin()
+    until(lambda: min(mine.use().run_ns, others.use().run_ns) > 2e8, "both are busy")
+    online = Path(f"/sys/devices/system/cpu/cpu{OWN}/online")
+    try:
+        online.write_text("0")
+        # Half of what each is owed of one CPU: half of the usual time tells.
+        converge([mine, others], lambda used: min(used) > 0.25, cpu_s=1.5)
+    finally:
+        online.write_text("1")
+    converge([mine, others], lambda used: used[0] > 0.8)
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_cells_of_one_name_are_one_cell(cells: Workloads) -> None:
+    """Two cgroups of one name beside a third: the two together get what it gets alone."""
+    pair = [cells(f"web-{i}", 2, name="web", shared=True) for i in range(2)]
+    third = cells("third", 2)
+    cell = pair[0].row()
+    assert cell["cell"] == pair[1].row()["cell"]
+    assert {member["container"] for member in cell["members"]} == {each.id for each in pair}
+    cells.begin()
+
+    def bound(used: list[float]) -> bool:
+        return 0.85 <= (used[0] + used[1]) / used[2] <= 1.15
+
+    # Each of the pair has half of what is judged.
+    converge([*pair, third], bound, judged=[third])
+    pair[0].remove()
+    assert len(pair[1].row()["members"]) == 1
+    pair[1].remove()
+    assert not live_of_name("web")

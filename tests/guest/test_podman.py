@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman with hooks.d files, installed or named: an annotation is all that a user adds."""
+"""podman with hooks.d files that its user names.
+
+test_podman_lifecycle.py has the installed ones.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import cells_of
+from cells import cells_of
 from hook_calls import Recorder
 from podman import busybox_root, podman, remove_all, run
 
 from ocihook.install.hooks import STAGES, file_name, hook_file
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
 
 IN_CONTAINER = ("createContainer", "startContainer")
 """Stages that we do not hook, whose programs run in the container's mount namespace."""
@@ -25,20 +28,6 @@ IN_CONTAINER = ("createContainer", "startContainer")
 def rootfs(tmp_path: Path) -> Iterator[Path]:
     yield busybox_root(tmp_path)
     remove_all()
-
-
-def test_annotated_container_gets_its_cell(runtime: str, rootfs: Path) -> None:
-    container = run(rootfs, "--annotation=org.ocihook/weight=250", runtime=runtime)
-    (cell,) = cells_of(container)
-    assert (cell["name"], cell["weight"]) == (container[:12], 250)
-    assert cell["cgroup"].endswith(f"libpod-{container}")
-    podman("rm", "--force", "--time=0", container, runtime=runtime)
-    assert cells_of(container) == []
-
-
-def test_container_without_an_annotation_is_left_alone(rootfs: Path) -> None:
-    container = run(rootfs)
-    assert cells_of(container) == []
 
 
 def test_a_hook_at_every_stage_of_a_hooks_dir(runtime: str, rootfs: Path, tmp_path: Path) -> None:

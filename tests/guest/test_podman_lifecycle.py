@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman's ways to end a container and to start it again: always one cell, of the cgroup that is.
 
-poststop is called by podman itself, from a process that conmon starts when the container ends.
+With the installed hooks.d files: an annotation is all that a user adds. poststop is called by
+podman itself, from a process that conmon starts when the container ends.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import cells_of
-from hook_calls import wait_until
+from cells import cells_of
 from podman import busybox_root, podman, remove_all, run
+from waiting import until
 
 from ocihook.paths import CGROUPFS
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
 
 ENROL = "--annotation=org.ocihook/weight=250"
 
@@ -31,8 +32,10 @@ def rootfs(tmp_path: Path) -> Iterator[Path]:
 
 
 def cgroup_of(container: str) -> Path:
-    """Return the cgroup of the container's only cell."""
+    """Return the cgroup of the container's only cell, which is as its annotation asks for."""
     (cell,) = cells_of(container)
+    assert (cell["name"], cell["weight"]) == (container[:12], 250)
+    assert cell["cgroup"].endswith(f"libpod-{container}")
     found = Path(f"{CGROUPFS}{cell['cgroup']}")
     assert found.stat().st_ino == cell["cgid"]
     return found
@@ -47,7 +50,19 @@ def kill_workload(container: str) -> int:
     return cgid
 
 
-def test_stop_start_restart(rootfs: Path) -> None:
+def kill_conmon(container: str) -> None:
+    """Kill what holds the container, and wait for its end."""
+    conmon = int(podman("inspect", "--format={{.State.ConmonPid}}", container))
+    os.kill(conmon, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{conmon}").exists(), "conmon's end")
+
+
+def test_container_without_an_annotation_is_left_alone(rootfs: Path) -> None:
+    assert cells_of(run(rootfs)) == []
+
+
+def test_stop_start_restart_and_a_killed_conmon(rootfs: Path) -> None:
+    """Without conmon, the container runs on with its cell; podman's next command sees its end."""
     container = run(rootfs, ENROL)
     first = cgroup_of(container).stat().st_ino
     podman("stop", "--time=0", container)
@@ -57,14 +72,22 @@ def test_stop_start_restart(rootfs: Path) -> None:
     podman("restart", "--time=0", container)
     third = cgroup_of(container).stat().st_ino
     assert len({first, second, third}) == 3
-    assert cells_of(container)[0]["weight"] == 250
+    kill_conmon(container)
+    cgroup = cgroup_of(container)
+    kill_workload(container)
+    assert len(cells_of(container)) == 1, "the cgroup is still there"
+    # podman 5.4 complains of conmon's end once ("exited prematurely"), and then removes it.
+    podman("rm", "--force", "--time=0", container, check=False)
+    podman("rm", "--force", "--time=0", container)
+    assert not cgroup.exists()
+    assert cells_of(container) == []
 
 
 def test_restart_policy(rootfs: Path) -> None:
     container = run(rootfs, ENROL, "--restart=always")
     cgids = [kill_workload(container)]
     for _ in range(2):
-        wait_until(
+        until(
             lambda: [cell for cell in cells_of(container) if cell["cgid"] not in cgids],
             "a cell for the container that was started again",
         )
@@ -72,13 +95,6 @@ def test_restart_policy(rootfs: Path) -> None:
         podman("wait", "--condition=running", container)
         cgids.append(kill_workload(container))
     assert len(set(cgids)) == 3
-
-
-def test_container_that_is_removed_when_it_ends(rootfs: Path) -> None:
-    container = run(rootfs, ENROL, "--rm")
-    kill_workload(container)
-    wait_until(lambda: not cells_of(container), "the cell's end")
-    wait_until(lambda: podman("ps", "--all", "--quiet") == "", "the container's end")
 
 
 def test_pod(rootfs: Path) -> None:
@@ -91,43 +107,24 @@ def test_pod(rootfs: Path) -> None:
     assert [cells_of(container) for container in containers] == [[], []]
 
 
-def test_killed_conmon(rootfs: Path) -> None:
-    """The container runs on with its cell; nobody sees its end but podman's next command."""
-    container = run(rootfs, ENROL)
-    conmon = int(podman("inspect", "--format={{.State.ConmonPid}}", container))
-    os.kill(conmon, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{conmon}").exists(), "conmon's end")
-    cgroup = cgroup_of(container)
-    kill_workload(container)
-    assert len(cells_of(container)) == 1, "the cgroup is still there"
-    # podman 5.4 complains of conmon's end once ("exited prematurely"), and then removes it.
-    podman("rm", "--force", "--time=0", container, check=False)
-    podman("rm", "--force", "--time=0", container)
-    assert not cgroup.exists()
-    assert cells_of(container) == []
+def test_killed_podman_run(rootfs: Path, tmp_path: Path) -> None:
+    """podman in the foreground is killed: conmon has the container, and poststop comes from it.
 
-
-def test_killed_podman_run(rootfs: Path) -> None:
-    """podman in the foreground is killed: conmon has the container, and poststop comes from it."""
-    what = ("run", "--network=none", "--log-driver=none", ENROL, "--name=orphan")
+    It also removes the container, as ``--rm`` asks for.
+    """
+    cidfile = tmp_path / "id"
+    what = ("run", "--network=none", "--log-driver=none", ENROL, "--rm", f"--cidfile={cidfile}")
     process = subprocess.Popen(
         ["podman", *what, "--rootfs", str(rootfs), "/bin/busybox", "sleep", "1000"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    container = ""
-
-    def started() -> bool:
-        nonlocal container
-        listed = subprocess.run(
-            ["podman", "ps", "--quiet", "--no-trunc"], capture_output=True, text=True, check=True
-        )
-        container = listed.stdout.strip()
-        return bool(container) and bool(cells_of(container))
-
-    wait_until(started, "the container")
+    container = until(lambda: cidfile.exists() and cidfile.read_text(), "the container's id")
+    until(lambda: cells_of(str(container)), "the container's cell")
+    podman("wait", "--condition=running", str(container))
     process.kill()
     process.wait()
-    kill_workload(container)
-    wait_until(lambda: not cells_of(container), "the cell's end")
+    kill_workload(str(container))
+    until(lambda: not cells_of(str(container)), "the cell's end")
+    until(lambda: podman("ps", "--all", "--quiet") == "", "the container's end", step_s=0.5)

@@ -9,7 +9,6 @@ import os
 import signal
 import struct
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from bundle import Container, burn
-from conftest import Make, ocihook
-from load import run_all
+from cells import Workload, Workloads
+from command import command
+from converge import converge
+from waiting import pause, until
 
 from ocihook.paths import PIN_DIR
 from ocihook.sched import loader
@@ -28,6 +28,8 @@ from ocihook.schema import findings
 RUNNING = pytest.mark.usefixtures("scheduler")
 CPUS = os.cpu_count() or 1
 DEADLINE_S = 60.0
+RING_SWITCHES = 26_214
+"""Records of 40 bytes, with their header, in the 1 MiB of bpf/switches.bpf.h."""
 
 # Linux, include/uapi/linux/bpf.h and arch/x86/entry/syscalls/syscall_64.tbl.
 SYS_BPF = 321
@@ -48,47 +50,44 @@ def links() -> set[int]:
         found.add(last)
 
 
-def wait_for_links(wanted: int, deadline_s: float = DEADLINE_S) -> set[int]:
+def wait_for_links(wanted: int) -> set[int]:
     """Return the links as soon as there are so many: the kernel ends one some time after close."""
-    give_up_s = time.monotonic() + deadline_s
-    while len(found := links()) != wanted:
-        assert time.monotonic() < give_up_s, f"{len(found)} links, not {wanted}"
-        time.sleep(0.05)
-    return found
+    until(lambda: len(links()) == wanted, f"{wanted} links", timeout_s=DEADLINE_S, seen=links)
+    return links()
 
 
 @contextmanager
 def recording(to: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Record for a minute in the background: attached, and waiting for its first switches."""
     before = len(links())
-    command = ["ocihook", "record", "--seconds", "60", "-o", os.fspath(to), *options]
+    words = ["ocihook", "record", "--seconds", "60", "-o", os.fspath(to), *options]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             wait_for_links(before + 1)
-            give_up_s = time.monotonic() + DEADLINE_S
             state = Path(f"/proc/{process.pid}/syscall")
-            while not state.read_text().startswith(f"{SYS_CLOCK_NANOSLEEP} "):
-                assert time.monotonic() < give_up_s, state.read_text()
-                time.sleep(0.01)
+            until(
+                lambda: state.read_text().startswith(f"{SYS_CLOCK_NANOSLEEP} "),
+                "the recorder's first sleep",
+                step_s=0.01,
+                seen=state.read_text,
+            )
             yield process
         finally:
             process.kill()
 
 
 @pytest.fixture
-def pair(scheduler: None, make: Make) -> list[Container]:
-    """Two cells that want every CPU: light has a weight of 100, heavy one of 300."""
-    containers = [
-        make(
-            "runc", name, burn(CPUS),
-            annotations={"org.ocihook/cell": name, "org.ocihook/weight": str(weight)},
-        )
-        for name, weight in (("light", 100), ("heavy", 300))
-    ]  # fmt: skip
-    run_all(containers)
-    return containers
+def pair(cells: Workloads) -> list[Workload]:
+    """Two cells that will want every CPU: light has a weight of 100, heavy one of 300."""
+    return [cells(name, CPUS, weight=weight) for name, weight in (("light", 100), ("heavy", 300))]
+
+
+def begin(cells: Workloads, pair: list[Workload]) -> None:
+    """Let both begin, and be through with their start."""
+    cells.begin()
+    converge(pair, lambda used: min(used) > 0, cpu_s=0.2, slices=1)
 
 
 def lanes(trace: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -103,10 +102,13 @@ def lanes(trace: dict[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-@pytest.mark.usefixtures("pair")
-def test_two_seconds_show_both_cells_on_every_cpu_by_their_weights(tmp_path: Path) -> None:
+@pytest.mark.kernel
+def test_two_seconds_show_both_cells_on_every_cpu_by_their_weights(
+    cells: Workloads, pair: list[Workload], tmp_path: Path
+) -> None:
     to = tmp_path / "t.json"
-    document = json.loads(ocihook("record", "-s", "2", "-o", str(to), "--json").stdout)
+    begin(cells, pair)
+    document = json.loads(command("record", "-s", "2", "-o", str(to), "--json").stdout)
     assert findings("recording", document) == []
     assert (document["dropped"], document["note"]) == (0, "")
     assert document["cpus"] == list(range(CPUS))
@@ -123,11 +125,14 @@ def test_two_seconds_show_both_cells_on_every_cpu_by_their_weights(tmp_path: Pat
         assert min(lane["heavy"], lane["light"]) > 100_000, found
 
 
-@pytest.mark.usefixtures("pair")
+@pytest.mark.once
 @pytest.mark.parametrize("suffix", [".svg", ".html"])
-def test_pictures_have_the_names_and_the_asked_for_cpu(tmp_path: Path, suffix: str) -> None:
+def test_pictures_have_the_names_and_the_asked_for_cpu(
+    cells: Workloads, pair: list[Workload], tmp_path: Path, suffix: str
+) -> None:
     to = tmp_path / f"t{suffix}"
-    said = ocihook("record", "-s", "0.5", "-o", str(to), "--cpus", "1", "--title", "<one>").stdout
+    begin(cells, pair)
+    said = command("record", "-s", "0.5", "-o", str(to), "--cpus", "1", "--title", "<one>").stdout
     assert said.startswith(f"{to}: 0.5 s on 1 CPU, ")
     assert said.endswith(" segments, 0 switches dropped\n")
     text = to.read_text()
@@ -144,15 +149,28 @@ def test_pictures_have_the_names_and_the_asked_for_cpu(tmp_path: Path, suffix: s
         assert "<h1>&lt;one&gt;</h1>" in text
 
 
-@pytest.mark.usefixtures("pair")
-def test_interrupted_it_writes_what_there_is_and_detaches(tmp_path: Path) -> None:
+@pytest.mark.once
+def test_one_at_a_time_and_interrupted_it_writes_and_detaches(
+    cells: Workloads, pair: list[Workload], tmp_path: Path
+) -> None:
+    """The pair is busy only while it is recorded: starts and ends of commands would wait for it."""
     before, pins = links(), sorted(os.listdir(PIN_DIR))
     to = tmp_path / "t.svg"
     with recording(to) as process:
         assert links() > before
         assert sorted(os.listdir(PIN_DIR)) == pins
-        time.sleep(1)
+
+        done = command("record", "-s", "1", "-o", str(tmp_path / "second.svg"), check=False)
+        assert done.returncode == os.EX_UNAVAILABLE
+        assert done.stderr == (
+            "ocihook: another recording is being made (wait for its end: one at a time)\n"
+        )
+        assert os.listdir(tmp_path) == []
+
+        begin(cells, pair)
         process.send_signal(signal.SIGINT)
+        for cell in pair:
+            cell.kill_tasks()
         stdout, stderr = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, stderr) == (0, "")
     assert stdout.startswith(f"{to}: ")
@@ -161,6 +179,7 @@ def test_interrupted_it_writes_what_there_is_and_detaches(tmp_path: Path) -> Non
     assert sorted(os.listdir(PIN_DIR)) == pins
 
 
+@pytest.mark.kernel
 @RUNNING
 def test_killed_it_leaves_nothing_attached_and_the_next_one_records(tmp_path: Path) -> None:
     before, pins = links(), sorted(os.listdir(PIN_DIR))
@@ -171,7 +190,7 @@ def test_killed_it_leaves_nothing_attached_and_the_next_one_records(tmp_path: Pa
     assert os.listdir(tmp_path) == []
     assert sorted(os.listdir(PIN_DIR)) == pins
     document = json.loads(
-        ocihook("record", "-s", "0.2", "-o", str(tmp_path / "t.json"), "--json").stdout
+        command("record", "-s", "0.2", "-o", str(tmp_path / "t.json"), "--json").stdout
     )
     assert document["dropped"] == 0
 
@@ -187,22 +206,39 @@ while os.read(read, 1):
 """Two processes that wake each other: thousands of switches a second."""
 
 
-@RUNNING
-def test_what_comes_faster_than_it_reads_is_counted_and_not_made_up(tmp_path: Path) -> None:
-    to = tmp_path / "t.json"
-    with (
-        subprocess.Popen(["python3", "-IS", "-c", PING_PONG], start_new_session=True) as players,
-        recording(to, "--json") as process,
-    ):
+@contextmanager
+def players() -> Iterator[None]:
+    """Let the two play, and be through with their start."""
+    before = switches()
+    with subprocess.Popen(["python3", "-IS", "-c", PING_PONG], start_new_session=True) as first:
         try:
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(20)
-            process.send_signal(signal.SIGCONT)
-            time.sleep(1)
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=DEADLINE_S)
+            until(lambda: switches() > before + 2000, "switches", seen=switches)
+            yield
         finally:
-            os.killpg(players.pid, signal.SIGKILL)
+            os.killpg(first.pid, signal.SIGKILL)
+
+
+def switches() -> int:
+    """Return how many switches there were since boot: ``ctxt`` of /proc/stat, proc(5)."""
+    return int(Path("/proc/stat").read_text().partition("ctxt ")[2].split()[0])
+
+
+@pytest.mark.kernel
+@RUNNING
+def test_switches_beyond_the_ring_are_counted_and_not_made_up(tmp_path: Path) -> None:
+    """The reader stands still until the ring is full, and for a while longer."""
+    to = tmp_path / "t.json"
+    with recording(to, "--json") as process:
+        with players():
+            process.send_signal(signal.SIGSTOP)
+            full = switches() + RING_SWITCHES
+            until(lambda: switches() > full, "a full ring", seen=switches)
+            pause(1.5, "the time that is not recorded: more than 1 s of the CPUs")
+            process.send_signal(signal.SIGCONT)
+            # Interrupted before it has made room in the ring, it would end where that was full.
+            pause(1, "the reader empties the ring, and finds gaps between later switches")
+            process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, stderr) == (0, "")
     document = json.loads(stdout)
     assert document["dropped"] > 0
@@ -214,17 +250,7 @@ def test_what_comes_faster_than_it_reads_is_counted_and_not_made_up(tmp_path: Pa
     assert [event for event in events if event.get("cat") == "dropped"]
 
 
-@RUNNING
-def test_there_is_one_recording_at_a_time(tmp_path: Path) -> None:
-    with recording(tmp_path / "first.svg"):
-        done = ocihook("record", "-s", "1", "-o", str(tmp_path / "second.svg"), check=False)
-    assert done.returncode == os.EX_UNAVAILABLE
-    assert done.stderr == (
-        "ocihook: another recording is being made (wait for its end: one at a time)\n"
-    )
-    assert os.listdir(tmp_path) == []
-
-
+@pytest.mark.once
 def test_a_stop_of_the_scheduler_ends_the_recording(tmp_path: Path) -> None:
     loader.start()
     to = tmp_path / "t.svg"
@@ -236,9 +262,10 @@ def test_a_stop_of_the_scheduler_ends_the_recording(tmp_path: Path) -> None:
     assert to.exists()
 
 
+@pytest.mark.once
 def test_without_a_scheduler_it_says_how_to_start_one(tmp_path: Path) -> None:
     loader.stop()
-    done = ocihook("record", "-o", str(tmp_path / "t.svg"), check=False)
+    done = command("record", "-o", str(tmp_path / "t.svg"), check=False)
     assert done.returncode == os.EX_UNAVAILABLE
     assert done.stderr == (
         "ocihook: no ocihook scheduler is loaded (start it with: ocihook scheduler start)\n"

@@ -1,79 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler's life: start, stop, refusals, ejection, and containers without it."""
+"""The scheduler's life: start, refusals, ejection, stop. In an order that takes few loads."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
-import time
-from collections.abc import Iterator
-from importlib.resources import files
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bundle import ask_cell, burn
-from conftest import Make, cells_of, enable_seq, kernel_state, ocihook
+from bundle import Make, ask_cell
+from cells import cells_of, workloads
+from command import command, ocihook
+from kernel import eject, enable_seq, foreign_scheduler, kernel_state
+from waiting import until
 
-from ocihook._bpf.scheduler_object import SchedulerObject
+from ocihook._bpf.pinned import cell_of
 from ocihook.errors import SchedulerUnavailable
-from ocihook.paths import PIN_DIR
+from ocihook.paths import PIN_DIR, PIN_ROOT
 from ocihook.sched import loader
 from ocihook.schema import findings
 
+pytestmark = pytest.mark.kernel
 
-def stopped() -> None:
-    loader.stop()
-    assert kernel_state() == "disabled"
-
-
-@contextlib.contextmanager
-def foreign_scheduler() -> Iterator[SchedulerObject]:
-    """Attach another scheduler: ours, unpinned, under another name of the same length."""
-    image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
-    name = b"ocihook".ljust(128, b"\0")
-    assert image.count(name) == 1, "the name member of the struct_ops"
-    with SchedulerObject(image.replace(name, b"foreign".ljust(128, b"\0"))) as scheduler:
-        scheduler.load()
-        scheduler.attach_ops()
-        yield scheduler
+made = contextmanager(workloads)
 
 
-def test_loader_exits_and_scheduling_goes_on(runtime: str, make: Make) -> None:
+@pytest.mark.quick
+def test_loader_exits_and_scheduling_goes_on() -> None:
     ocihook("scheduler", "start")
     running = subprocess.run(["pgrep", "-f", "bin/ocihook"], capture_output=True, check=False)
     assert running.stdout == b""
-    container = make(runtime, command=ask_cell()).run()
-    assert container.wait_for_output().split()[0] != "0"
+    with made() as cells:
+        cell = cells("busy", 1)
+        cells.begin()
+        (pid,) = cell.tasks()
+        until(lambda: cell_of(pid).cell == cell.slot, "the task in its cell")
     assert kernel_state() == "enabled"
 
 
 def test_second_start_changes_nothing() -> None:
-    ocihook("scheduler", "start")
+    loader.start()
     attached = enable_seq()
-    done = ocihook("scheduler", "start")
-    assert done.stdout == "scheduler already runs\n"
+    assert command("scheduler", "start").stdout == "scheduler already runs\n"
     assert enable_seq() == attached
 
 
-def test_stop_removes_every_pin() -> None:
-    loader.start()
-    assert {"link", "rmdir_link", "cells", "cell_register"} <= set(os.listdir(PIN_DIR))
-    assert Path(PIN_DIR).stat().st_mode & 0o777 == 0o700
-    assert ocihook("scheduler", "stop").stdout == "scheduler stopped\n"
-    assert kernel_state() == "disabled"
-    assert os.listdir("/sys/fs/bpf/ocihook") == []
-    assert ocihook("scheduler", "stop").stdout == "no ocihook scheduler was loaded\n"
-
-
-def test_start_cleans_up_after_a_loader_that_was_killed() -> None:
-    """Killed between the attach and the renaming of its pins: the scheduler runs, unpublished."""
-    loader.start()
-    os.rename(PIN_DIR, loader.NEW_DIR)
-    assert loader.start()
-    assert loader.is_running()
-    assert os.listdir("/sys/fs/bpf/ocihook") == [Path(PIN_DIR).name]
+@pytest.mark.usefixtures("scheduler")
+def test_output_follows_its_schema() -> None:
+    with made() as cells:
+        cell = cells("busy", 2, cpus="0")
+        cells.begin()
+        listed = json.loads(ocihook("cells", "--json").stdout)
+        assert findings("cells", listed) == []
+        (row,) = [row for row in listed if row["container"] == cell.id]
+        assert (row["tasks"], row["cpus"]) == (2, "0")
+        status = json.loads(ocihook("scheduler", "status", "--json").stdout)
+        assert findings("scheduler-status", status) == []
+        assert cell.id[:12] in command("cells").stdout
 
 
 def test_scheduler_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,18 +74,6 @@ def test_scheduler_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) 
         os.rename(other, PIN_DIR)
 
 
-def test_start_is_refused_while_another_scheduler_runs() -> None:
-    stopped()
-    with foreign_scheduler():
-        done = ocihook("scheduler", "start", check=False)
-        assert done.returncode == os.EX_UNAVAILABLE
-        assert "another sched_ext scheduler runs: foreign" in done.stderr
-        assert "stop it first" in done.stderr
-        status = json.loads(ocihook("scheduler", "status", "--json").stdout)
-        assert (status["state"], status["scheduler"]) == ("foreign", "foreign")
-    assert os.listdir("/sys/fs/bpf/ocihook") == [], "a refused start leaves nothing"
-
-
 def test_another_scheduler_is_refused_while_ours_runs() -> None:
     loader.start()
     with pytest.raises(SchedulerUnavailable, match="busy"), foreign_scheduler():
@@ -108,70 +81,59 @@ def test_another_scheduler_is_refused_while_ours_runs() -> None:
     assert kernel_state() == "enabled"
 
 
+def test_start_cleans_up_after_a_loader_that_was_killed() -> None:
+    """Killed between the attach and the renaming of its pins: the scheduler runs, unpublished."""
+    loader.start()
+    os.rename(PIN_DIR, loader.NEW_DIR)
+    assert loader.start()
+    assert loader.is_running()
+    assert os.listdir(PIN_ROOT) == [Path(PIN_DIR).name]
+
+
+@pytest.mark.quick
 def test_ejection_is_reported_and_a_start_brings_every_cell_back(make: Make) -> None:
+    """Two cells of before, and one of a container that was created without a scheduler."""
     loader.start()
-    made = [make(runtime, runtime, ask_cell()).run() for runtime in ("runc", "crun")]
-    for container in made:
-        container.wait_for_output()
-    # Documentation/admin-guide/sysrq.rst: S takes a sched_ext scheduler out.
-    Path("/proc/sysrq-trigger").write_text("S")
-    deadline = time.monotonic() + 60
-    while kernel_state() != "disabled":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    with made() as cells:
+        before = [cells("first", 1), cells("second", 1)]
+        cells.begin()
+        eject()
 
-    status = json.loads(ocihook("scheduler", "status", "--json").stdout)
-    assert findings("scheduler-status", status) == []
-    assert status["state"] == "ejected"
-    assert "sysrq" in status["exit"]["reason"].lower()
-    shown = ocihook("scheduler", "status").stdout
-    assert "ended" in shown
-    assert "ocihook scheduler start" in shown
+        status = json.loads(command("scheduler", "status", "--json").stdout)
+        assert findings("scheduler-status", status) == []
+        assert status["state"] == "ejected"
+        assert "sysrq" in status["exit"]["reason"].lower()
+        shown = command("scheduler", "status").stdout
+        assert "ended" in shown
+        assert "ocihook scheduler start" in shown
 
-    late = make("crun", "late", ask_cell(), annotations={"org.ocihook/weight": "50"}).create()
-    assert ocihook("scheduler", "start").stdout == "scheduler started, 3 cells restored\n"
-    for container in (*made, late):
-        (cell,) = cells_of(container.id)
-        assert cell["cgid"] == container.cgroup.stat().st_ino
-    assert cells_of(late.id)[0]["weight"] == 50
+        late = make("crun", "late", ask_cell(), annotations={"org.ocihook/weight": "50"}).create()
+        started = command("scheduler", "start").stdout
+        assert started == "scheduler started, 3 cells restored\n"
+        for each in (*before, late):
+            (cell,) = cells_of(each.id)
+            assert cell["cgid"] == each.cgroup.stat().st_ino
+        assert cells_of(late.id)[0]["weight"] == 50
 
 
-def test_output_follows_its_schema(make: Make) -> None:
+def test_stop_removes_every_pin() -> None:
     loader.start()
-    container = make("crun", command=burn(2), cpu={"cpus": "0"}).run()
-    listed = json.loads(ocihook("cells", "--json").stdout)
-    assert findings("cells", listed) == []
-    (cell,) = [cell for cell in listed if cell["container"] == container.id]
-    assert cell["tasks"] == 2
-    assert cell["cpus"] == "0"
-    status = json.loads(ocihook("scheduler", "status", "--json").stdout)
-    assert findings("scheduler-status", status) == []
-    table = ocihook("cells").stdout
-    assert container.id[:12] in table
+    assert {"link", "rmdir_link", "cells", "cell_register"} <= set(os.listdir(PIN_DIR))
+    assert Path(PIN_DIR).stat().st_mode & 0o777 == 0o700
+    assert ocihook("scheduler", "stop").stdout == "scheduler stopped\n"
+    assert kernel_state() == "disabled"
+    assert os.listdir(PIN_ROOT) == []
+    assert command("scheduler", "stop").stdout == "no ocihook scheduler was loaded\n"
 
 
-def test_container_starts_without_a_scheduler(runtime: str, make: Make) -> None:
-    stopped()
-    container = make(runtime).run()
-    assert container.state()["status"] == "running"
-    container.delete()
-    assert not container.cgroup.exists()
-
-
-def test_required_container_does_not_start_without_a_scheduler(runtime: str, make: Make) -> None:
-    stopped()
-    container = make(runtime, annotations={"org.ocihook/required": "true"})
-    bundle = os.fspath(container.bundle)
-    done = container.call("create", "--bundle", bundle, container.id, check=False)
-    assert done.returncode != 0
-    # runc passes on what the hook said, crun its exit code.
-    expected = "no ocihook scheduler is loaded" if runtime == "runc" else str(os.EX_UNAVAILABLE)
-    assert expected in done.stderr, done.stderr
-    assert not container.cgroup.exists()
-
-
-def test_bad_annotation_does_not_keep_a_container_from_starting(runtime: str, make: Make) -> None:
-    loader.start()
-    container = make(runtime, annotations={"org.ocihook/weight": "heavy"}).run()
-    assert container.state()["status"] == "running"
-    assert cells_of(container.id) == []
+def test_start_is_refused_while_another_scheduler_runs() -> None:
+    loader.stop()
+    assert kernel_state() == "disabled"
+    with foreign_scheduler():
+        done = command("scheduler", "start", check=False)
+        assert done.returncode == os.EX_UNAVAILABLE
+        assert "another sched_ext scheduler runs: foreign" in done.stderr
+        assert "stop it first" in done.stderr
+        status = json.loads(command("scheduler", "status", "--json").stdout)
+        assert (status["state"], status["scheduler"]) == ("foreign", "foreign")
+    assert os.listdir(PIN_ROOT) == [], "a refused start leaves nothing"

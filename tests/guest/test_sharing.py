@@ -1,130 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets how much, and where: measured over seconds, in CPU time that the kernel counted."""
+"""Who gets how much, and where: by the CPU time that the kernel counted."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
-from bundle import Container, burn
-from conftest import Make, cells_of
-from load import cpus_used, run_all, share_of_host, task_ns
+from bundle import Make, burn
+from busy_host import Host, busy
+from cells import Workload, Workloads, cells_of
+from converge import Task, converge, demand_cpus, demand_ratio
+from load import cpus_seen, tasks_of
 
-from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import CellStats
-from ocihook.sched.cells import list_cells, possible_cpus
+from ocihook.sched.cells import list_cells
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
-
-def run_ns(container: Container) -> int:
-    return int(cells_of(container.id)[0]["run_ns"])
+CPUS = os.cpu_count() or 1
 
 
-def test_weights_share_the_same_cpus(make: Make) -> None:
-    """100 to 300 within 10 %, over 20 s, both with tasks for every CPU."""
-    tasks = os.cpu_count() or 1
-    light = make("runc", "light", burn(tasks), annotations={"org.ocihook/weight": "100"})
-    heavy = make("crun", "heavy", burn(tasks), annotations={"org.ocihook/weight": "300"})
-    run_all([light, heavy])
-    ours = (run_ns(light), run_ns(heavy))
-    used = cpus_used([light, heavy], 20)
-    assert used[1] / used[0] == pytest.approx(3, rel=0.10), used
-    counted = (run_ns(light) - ours[0], run_ns(heavy) - ours[1])
-    assert counted[1] / counted[0] == pytest.approx(3, rel=0.10), counted
+def counted_ns(cells: list[Workload]) -> list[int]:
+    """Return how long the cells ran by the scheduler's own counters."""
+    return [sum(part.run_ns for part in cell.stats()) for cell in cells]
 
 
-def test_weight_comes_from_the_cgroup(runtime: str, make: Make) -> None:
-    """Whatever formula the runtime turned shares into a weight by, the cgroup's weight counts."""
-    container = make(runtime, cpu={"shares": 512}).create()
-    configured = int((container.cgroup / "cpu.weight").read_text())
-    assert configured != 100
-    assert cells_of(container.id)[0]["weight"] == configured
+@pytest.mark.kernel
+@pytest.mark.quick
+def test_weights_share_the_same_cpus(cells: Workloads) -> None:
+    """100 to 300 within 10 %, both with tasks for every CPU; by our counters as well."""
+    pair = [cells("light", CPUS, weight=100), cells("heavy", CPUS, weight=300)]
+    before = counted_ns(pair)
+    cells.begin()
+    demand_ratio(*pair, 3, rel=0.10)
+    light, heavy = (after - start for start, after in zip(before, counted_ns(pair), strict=True))
+    assert heavy / light == pytest.approx(3, rel=0.10), (light, heavy)
 
 
-def test_many_tasks_get_no_more_than_few(make: Make) -> None:
+@pytest.mark.runtime
+def test_weights_hold_for_containers(make: Make) -> None:
+    """The same from end to end: annotations, two runtimes, their hooks."""
+    light = make("runc", "light", burn(CPUS), annotations={"org.ocihook/weight": "100"})
+    heavy = make("crun", "heavy", burn(CPUS), annotations={"org.ocihook/weight": "300"})
+    for container in (light.create(), heavy.create()):
+        container.start()
+    demand_ratio(light, heavy, 3, rel=0.10)
+
+
+@pytest.mark.once
+@pytest.mark.alone
+def test_many_tasks_get_no_more_than_few(cells: Workloads) -> None:
     """A cell of 8 tasks beside one of a task a CPU, of the same weight: half each."""
-    few = make("crun", "few", burn(os.cpu_count() or 1))
-    many = make("runc", "many", burn(8))
-    run_all([few, many])
-    used = cpus_used([few, many], 10)
-    assert used[1] / used[0] == pytest.approx(1, rel=0.10), used
+    few, many = cells("few", CPUS), cells("many", 8)
+    cells.begin()
+    demand_ratio(few, many, 1, rel=0.10)
 
 
-def test_idle_cells_leave_the_cpus_to_the_busy(make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_idle_cells_leave_the_cpus_to_the_busy(cells: Workloads) -> None:
     """Work is conserved: one busy cell beside a sleeping one gets everything."""
-    tasks = os.cpu_count() or 1
-    idle = make("runc", "idle", ("/bin/sleep", "1000"))
-    busy = make("crun", "busy", burn(tasks))
-    run_all([idle, busy])
-    _, used = cpus_used([idle, busy], 5)
-    assert used > 0.9 * tasks
+    idle, used = cells("idle"), cells("busy", CPUS)
+    idle.start("/bin/sleep", "1000")
+    cells.begin()
+    converge([used], lambda cpus: cpus[0] > 0.9 * CPUS, slices=0)
 
 
-def test_host_keeps_its_share(make: Make) -> None:
+@pytest.mark.kernel
+def test_host_keeps_its_share(cells: Workloads) -> None:
     """Four cells of weight 100 and a busy host: a fifth for each, 20 % for the host."""
-    made = [make(("runc", "crun")[i % 2], f"c{i}", burn(2)) for i in range(4)]
-    run_all(made)
-    share = share_of_host(made, 10)
-    assert share == pytest.approx(0.20, rel=0.20), share
+    made = [cells(f"c{i}", 2) for i in range(4)]
+    with busy(4):
+        cells.begin()
+        converge([Host(), *made], lambda used: 0.8 * 0.20 <= used[0] / sum(used) <= 1.2 * 0.20)
 
 
-def test_cpuset_confines(runtime: str, make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_cpuset_confines(cells: Workloads) -> None:
     """By the kernel's counters, by ours on each CPU, and by where its tasks are seen."""
+    confined = cells("confined", 3, cpus="1")
+    assert confined.row()["cpus"] == "1"
+    # A task that moves itself in runs on for a moment, on the CPU that it is on.
+    before = [part.run_ns for part in confined.stats()]
+    cells.begin()
+    demand_cpus(confined, 1, rel=0.1)
+    assert cpus_seen(confined.tasks(), 1) == {1}
+    by_cpu = [part.run_ns - ns for part, ns in zip(confined.stats(), before, strict=True)]
+    assert by_cpu[1] > 3e9
+    assert sum(by_cpu) == by_cpu[1]
+
+
+@pytest.mark.runtime
+def test_cpuset_of_a_container_confines(runtime: str, make: Make) -> None:
+    """The runtime's document reaches cgroup and cell."""
     confined = make(runtime, "confined", burn(3), cpu={"cpus": "1"}).run()
     (cell,) = cells_of(confined.id)
     assert cell["cpus"] == "1"
-    seen = set()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        for pid in (confined.cgroup / "cgroup.procs").read_text().split():
-            # proc(5): field 39 of stat is the CPU that the task last ran on.
-            seen.add(int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[36]))
-        time.sleep(0.1)
-    assert seen == {1}
-    stats = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
-    run_by_cpu = [part.run_ns for part in stats.read(cell["cell"])]
-    stats.close()
-    assert run_by_cpu[1] > 3e9
-    assert sum(run_by_cpu) == run_by_cpu[1]
+    assert cpus_seen(tasks_of(confined.cgroup), 1) == {1}
 
 
-def test_confined_and_free_cells_share_fairly(make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_confined_and_free_cells_share_fairly(cells: Workloads) -> None:
     """One cell on CPU 1, one on both, same weight: each gets a CPU's worth of two."""
-    confined = make("crun", "confined", burn(2), cpu={"cpus": "1"})
-    free = make("runc", "free", burn(2))
-    run_all([confined, free])
-    used = cpus_used([confined, free], 10)
-    assert used[0] / used[1] == pytest.approx(1, rel=0.15), used
+    confined, free = cells("confined", 2, cpus="1"), cells("free", 2)
+    cells.begin()
+    demand_ratio(free, confined, 1, rel=0.15)
 
 
-def test_more_busy_cells_than_cpus(make: Make) -> None:
-    """20 cells on 2 CPUs for 20 s: none is forgotten, and the scheduler stays."""
-    made = [make(("runc", "crun")[i % 2], f"c{i}") for i in range(20)]
-    run_all(made)
-    used = cpus_used(made, 20)
+@pytest.mark.kernel
+def test_more_busy_cells_than_cpus(cells: Workloads) -> None:
+    """20 cells on 2 CPUs: none is forgotten, each gets the average within 15 %."""
+    made = [cells(f"c{i}", 1) for i in range(20)]
+    cells.begin()
+
+    def bound(used: list[float]) -> bool:
+        average = sum(used) / len(used)
+        return min(used) > 0.85 * average and max(used) < 1.15 * average
+
+    # 1 s of each is 20 s of CPU time, and five times as many slices as are asked for.
+    converge(made, bound, cpu_s=1.0)
     live = [cell for cell in list_cells() if cell["state"] == "live" and cell["cell"] != 0]
     assert len(live) == 20
-    average = sum(used) / len(used)
-    assert min(used) > 0.85 * average, used
-    assert max(used) < 1.15 * average, used
 
 
-def test_narrow_task_runs_beside_its_cell(runtime: str, make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_narrow_task_runs_beside_its_cell(cells: Workloads) -> None:
     """A task pinned to one CPU of its cell's two neither starves nor takes the CPU over."""
-    container = make(runtime, command=burn(4)).run()
-    task = subprocess.Popen(["taskset", "-c", "0", *burn(1)])
-    try:
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(1)
-        started, used_ns = time.monotonic_ns(), task_ns(task.pid)
-        time.sleep(8)
-        share = (task_ns(task.pid) - used_ns) / (time.monotonic_ns() - started)
-        # Of 2 CPUs for 5 equal tasks, 0.4 would be its fair part.
-        assert 0.1 < share < 0.7, share
-    finally:
-        task.kill()
-        task.wait()
+    cell = cells("wide", 4)
+    (narrow,) = cell.burn(1, cpus="0")
+    cells.begin()
+    # Of 2 CPUs for 5 equal tasks, 0.4 would be its fair part.
+    converge([Task(narrow)], lambda used: 0.1 < used[0] < 0.7)

@@ -5,43 +5,64 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from bundle import TIMEOUT_S, burn
-from conftest import Make, cells_of, ocihook
+from cells import Workload, Workloads
+from command import command, ocihook
+from converge import converge
+from waiting import until
 
-from ocihook._bpf.pinned import unregister
-from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import CellRelease, CellStats
-from ocihook.sched.cells import possible_cpus
 from ocihook.schema import findings
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
+CPUS = os.cpu_count() or 1
 NAP_S = 0.01
-NAPPER = (
-    "/usr/bin/python3",
-    "-IS",
-    "-c",
-    f"import time\nprint('up', flush=True)\nwhile 1: time.sleep({NAP_S})",
-)
+NAPPER = f"import time\nprint('up', flush=True)\nwhile 1: time.sleep({NAP_S})"
 
 
-def test_wake_ups_are_counted_and_waits_are_not_longer_than_the_time(make: Make) -> None:
+def napping(cells: Workloads, name: str = "napper") -> Workload:
+    """Return a cell whose one task sleeps most of the time, and has begun with it."""
+    cell = cells(name)
+    task = cell.start("/usr/bin/python3", "-IS", "-c", NAPPER)
+    assert task.stdout
+    assert task.stdout.readline() == b"up\n"
+    return cell
+
+
+def run(cell: Workload, cpu_s: float) -> None:
+    """Let the cell use so much CPU time."""
+    converge([cell], lambda used: used[0] > 0, cpu_s=cpu_s, slices=0)
+
+
+@contextmanager
+def bound_to(cpu: int) -> Iterator[None]:
+    """Start tasks on one CPU: a task that moves to a cgroup runs on for a moment where it is."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.mark.kernel
+def test_wake_ups_are_counted_and_waits_are_not_longer_than_the_time(cells: Workloads) -> None:
     """A sleeper beside busy cells on every CPU: its wake-ups are in the histogram, and only they.
 
     The busy tasks never sleep: they wait, but nothing wakes them up.
     """
-    tasks = 2 * (os.cpu_count() or 1)
-    busy = make("crun", "busy", burn(tasks)).run()
-    napper = make("runc", "napper", NAPPER).run()
-    napper.wait_for_output()
-    (before,), (busy_before,) = cells_of(napper.id), cells_of(busy.id)
+    tasks = 2 * CPUS
+    busy, napper = cells("busy", tasks), napping(cells)
+    cells.begin()
+    run(busy, 0.5)
     began = time.monotonic()
-    time.sleep(5)
-    (after,), (busy_after,) = cells_of(napper.id), cells_of(busy.id)
+    before, busy_before = napper.row(), busy.row()
+    run(busy, 5.0)
+    after, busy_after = napper.row(), busy.row()
     seconds = time.monotonic() - began
 
     waits = after["nr_waits"] - before["nr_waits"]
@@ -56,64 +77,65 @@ def test_wake_ups_are_counted_and_waits_are_not_longer_than_the_time(make: Make)
     assert busy_waited_s == pytest.approx(seconds * tasks / 2, rel=0.4)
 
 
-def test_preemptions_are_counted_for_who_was_stopped(make: Make) -> None:
-    busy = make("crun", "busy", burn(os.cpu_count() or 1)).run()
-    (alone,) = cells_of(busy.id)
-    napper = make("runc", "napper", NAPPER).run()
-    napper.wait_for_output()
-    time.sleep(3)
-    (pestered,), (napping,) = cells_of(busy.id), cells_of(napper.id)
-    assert pestered["nr_preempted"] - alone["nr_preempted"] >= 20
-    assert napping["nr_preempted"] < pestered["nr_preempted"]
+@pytest.mark.kernel
+@pytest.mark.quick
+def test_preemptions_are_counted_for_the_stopped(cells: Workloads) -> None:
+    busy = cells("busy", CPUS)
+    cells.begin()
+    alone = busy.row()["nr_preempted"]
+    napper = napping(cells)
+    until(lambda: busy.row()["nr_preempted"] - alone >= 20, "20 preemptions", seen=busy.row)
+    assert napper.row()["nr_preempted"] < busy.row()["nr_preempted"]
 
 
-def test_enqueues_of_narrow_tasks_are_counted(make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_enqueues_of_narrow_tasks_are_counted(cells: Workloads) -> None:
     """Tasks that may run all over the cell are none; one that is bound to a CPU is."""
-    container = make("crun", command=burn(4)).run()
-    time.sleep(1)
-    assert cells_of(container.id)[0]["nr_narrow"] == 0
-    task = subprocess.Popen(["taskset", "-c", "0", *burn(1)])
-    try:
-        (container.cgroup / "cgroup.procs").write_text(str(task.pid))
-        time.sleep(4)
-        assert cells_of(container.id)[0]["nr_narrow"] > 10
-    finally:
-        task.kill()
-        task.wait()
+    cell = cells("wide", 4)
+    cells.begin()
+    run(cell, 2.0)
+    assert cell.row()["nr_narrow"] == 0
+    cell.burn(1, cpus="0")
+    until(lambda: cell.row()["nr_narrow"] > 10, "enqueues of the narrow task", seen=cell.row)
 
 
-def test_tasks_that_fall_back_to_the_host_are_counted(make: Make) -> None:
+@pytest.mark.once
+@pytest.mark.alone
+def test_tasks_that_fall_back_to_the_host_are_counted(cells: Workloads) -> None:
     """In the slot that they had: its counters stay until it is used again."""
-    container = make("crun", command=burn(3)).run()
-    (cell,) = cells_of(container.id)
-    table = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
-    try:
-        assert unregister(CellRelease(cgid=cell["cgid"])) == 1
-        deadline = time.monotonic() + TIMEOUT_S
-        expected = cell["nr_fallbacks"] + 3
-        while (count := sum(part.nr_fallbacks for part in table.read(cell["cell"]))) != expected:
-            assert time.monotonic() < deadline, (count, expected)
-            time.sleep(0.1)
-    finally:
-        table.close()
+    cell = cells("left", 3)
+    cells.begin()
+    expected = cell.row()["nr_fallbacks"] + 3
+    assert cell.release() == 1
+
+    def count() -> int:
+        return sum(part.nr_fallbacks for part in cell.stats())
+
+    until(lambda: count() == expected, f"{expected} in the host's cell", seen=count)
 
 
-def test_slot_that_is_used_again_starts_from_zero(make: Make) -> None:
-    first = make("crun", "first", NAPPER).run()
-    first.wait_for_output()
-    time.sleep(1)
-    (old,) = cells_of(first.id)
-    assert old["nr_waits"] > 0
-    first.delete()
-    second = make("crun", "second", ("/bin/sleep", "1000")).create()
-    (new,) = cells_of(second.id)
+@pytest.mark.once
+@pytest.mark.alone
+def test_slot_that_is_used_again_starts_from_zero(cells: Workloads) -> None:
+    first = napping(cells, "first")
+    until(lambda: first.row()["nr_waits"] > 50, "wake-ups of the first", seen=first.row)
+    old = first.row()
+    first.remove()
+    second = cells("second")
+    second.start("/bin/sleep", "1000")
+    until(second.tasks, "the task of the second")
+    new = second.row()
     assert (new["cell"], new["generation"] > old["generation"]) == (old["cell"], True)
     assert new["nr_waits"] < old["nr_waits"]
 
 
-def test_show_says_all_about_one_cell(make: Make) -> None:
-    container = make("crun", command=burn(2), cpu={"cpus": "1"}).run()
-    time.sleep(1)
+@pytest.mark.once
+def test_show_says_all_about_one_cell(cells: Workloads) -> None:
+    with bound_to(1):
+        container = cells("shown", 2, cpus="1")
+    cells.begin()
+    run(container, 0.5)
     shown = json.loads(ocihook("cells", "show", container.id[:-1], "--json").stdout)
     assert findings("cells", shown) == []
     (cell,) = shown
@@ -121,6 +143,6 @@ def test_show_says_all_about_one_cell(make: Make) -> None:
     assert set(cell["run_ns_by_cpu"]) == {"1"}
     assert cell["run_ns_by_cpu"]["1"] == cell["run_ns"] > 0
     assert cell["nr_narrow"] == 0
-    text = ocihook("cells", "show", str(cell["cell"])).stdout
+    text = command("cells", "show", str(cell["cell"])).stdout
     assert container.id in text
     assert str(container.cgroup).removeprefix("/sys/fs/cgroup") in text

@@ -7,15 +7,13 @@ mode), and afterwards the same one has to go on.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-from bundle import burn
-from conftest import Make
-from load import demand_progress, run_all, tasks_of
+from cells import Workloads
+from converge import demand_progress
 
-pytestmark = pytest.mark.usefixtures("scheduler")
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 
 ALARM = Path("/sys/class/rtc/rtc0/wakealarm")
 SUCCESSES = Path("/sys/power/suspend_stats/success")
@@ -33,11 +31,12 @@ def suspend() -> None:
     assert int(SUCCESSES.read_text()) == before + 1
 
 
-def test_suspend_to_memory_under_load(make: Make) -> None:
-    made = [make(runtime, runtime, burn(3)) for runtime in ("runc", "crun")]
-    run_all(made)
-    narrow = tasks_of(made[0].cgroup)[0]
-    subprocess.run(["taskset", "-pc", "1", str(narrow)], check=True, capture_output=True)
+def test_suspend_to_memory_under_load(cells: Workloads) -> None:
+    """Two cells, a task of which is bound to the CPU that goes, get on after each sleep."""
+    made = [cells("one", 2), cells("other", 3)]
+    made[0].burn(1, cpus="1")
+    cells.begin()
+    demand_progress(made)
     for _ in range(ROUNDS):
         suspend()
-        demand_progress(made, 2)
+        demand_progress(made)

@@ -4,6 +4,7 @@
 RigError                 the rig cannot do what it was asked (os.EX_*)
 ├── Unavailable          a package, a kernel or a tool cannot be had (EX_UNAVAILABLE)
 ├── GuestTimeout         the guest did not finish in time (124, as timeout(1) has it)
+│   └── HungGuest        a test that it announced did not end in its own time (123)
 └── LostGuest            the guest died, or ended without saying how its command ended (125)
 """
 
@@ -34,6 +35,22 @@ class GuestTimeout(RigError):
     """Say that the guest was stopped as its time was up; nothing is known about its command."""
 
     status = 124
+
+    def __init__(self, message: str, *, report: str) -> None:
+        """Keep ``report``, the kernel's answer when it was asked, as a part of the message."""
+        super().__init__(f"{message}; the kernel says:\n{report}".rstrip())
+        self.report = report
+
+
+class HungGuest(GuestTimeout):
+    """Say that the guest was stopped as a test did not end in the time that it was given."""
+
+    status = 123
+
+    def __init__(self, test: str, *, report: str) -> None:
+        """Name the ``test``, and keep the kernel's ``report``."""
+        super().__init__(f"guest: {test} hangs", report=report)
+        self.test = test
 
 
 class LostGuest(RigError):

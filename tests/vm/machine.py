@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import image
-from .errors import GuestTimeout
+from .errors import GuestTimeout, HungGuest
 from .kernels import Kernel
 from .qemu import Qemu
 from .steady import make_steady
+from .wires import Wires
 
 _READ_BYTES = 1 << 16
 _WATCH_S = 1.0
@@ -26,6 +27,7 @@ _KERNEL_ARGUMENTS = (
     "console=ttyS0",
     "quiet",
     "panic=-1",  # with -no-reboot a panic ends QEMU at once
+    "sysrq_always_enabled",  # Debian's default leaves out what a hung guest is asked for
     "oops=panic",  # a guest that has oopsed proves nothing any more
     "mitigations=off",
     "rcupdate.rcu_cpu_stall_timeout=120",  # on a loaded machine an emulated CPU is away for long
@@ -59,8 +61,9 @@ class Machine(NamedTuple):
     cpus: int
     memory_mib: int
     sockets: int = 1
+    beside_others: bool = False
 
-    def arguments(self, in_tar: Path, out_tar: Path, console: Path) -> list[str]:
+    def arguments(self, in_tar: Path, out_tar: Path, wires: Wires) -> list[str]:
         """Return the command that starts it; the guest writes to its standard output."""
         # fmt: off
         command = [
@@ -69,9 +72,9 @@ class Machine(NamedTuple):
             "-accel", self.accelerator.accel, "-cpu", self.accelerator.cpu,
             "-smp", f"{self.cpus},sockets={self.sockets}", "-m", str(self.memory_mib),
             "-name", "guest,debug-threads=on",
-            "-serial", f"file:{console}",
             "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=h",
             "-chardev", "stdio,id=h,signal=off",
+            *wires.arguments(),
             "-kernel", str(self.kernel.vmlinuz), "-append", " ".join(_KERNEL_ARGUMENTS),
             "-device", "nvme,id=n,serial=rig",
         ]
@@ -86,11 +89,12 @@ class Machine(NamedTuple):
     def run(self, directory: Path, output: BinaryIO, timeout_s: float) -> None:
         """Start it with in.tar and out.tar of ``directory`` and pass its output on until it ends.
 
-        :raises GuestTimeout: if it has not ended after ``timeout_s``; it is gone then
+        :raises HungGuest: if what the guest announced has not ended in its time
+        :raises GuestTimeout: if it has not ended after ``timeout_s``; it is gone in both cases
         """
-        console, log = directory / "console.log", directory / "qemu.log"
-        command = self.arguments(directory / "in.tar", directory / "out.tar", console)
-        with log.open("wb") as errors:
+        log = directory / "qemu.log"
+        with Wires(directory / "console.log") as wires, log.open("wb") as errors:
+            command = self.arguments(directory / "in.tar", directory / "out.tar", wires)
             # pdeathsig: no guest survives a rig that was killed.
             guest = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *command],
@@ -98,37 +102,46 @@ class Machine(NamedTuple):
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=self.qemu.environment() | {"TMPDIR": str(directory)},
+                pass_fds=wires.theirs,
             )
-        deadline = time.monotonic() + timeout_s
-        try:
-            if self.accelerator is not KVM:
-                # setpriv is gone by now: it became QEMU.
-                make_steady(guest.pid, self.cpus)
-            while _pass_on(guest, output, min(deadline, time.monotonic() + _WATCH_S)):
-                if _STUCK in log.read_bytes():
-                    return
-                if time.monotonic() >= deadline:
-                    message = f"guest: not done after {timeout_s:.0f} s; try a longer --timeout"
-                    raise GuestTimeout(message)
-            guest.wait()
-        finally:
-            guest.kill()
-            guest.communicate()
+            wires.let_go()
+            deadline = time.monotonic() + timeout_s
+            try:
+                if self.accelerator is not KVM:
+                    # setpriv is gone by now: it became QEMU.
+                    make_steady(guest.pid, self.cpus, beside_others=self.beside_others)
+                while _pass_on(guest, output, wires, deadline):
+                    if _STUCK in log.read_bytes():
+                        return
+                    if wires.watch.is_over():
+                        raise HungGuest(wires.watch.name, report=wires.kernel_report())
+                    if time.monotonic() >= deadline:
+                        message = f"guest: not done after {timeout_s:.0f} s; try a longer --timeout"
+                        raise GuestTimeout(message, report=wires.kernel_report())
+                guest.wait()
+            finally:
+                guest.kill()
+                guest.communicate()
 
 
-def _pass_on(guest: subprocess.Popen[bytes], output: BinaryIO, until: float) -> bool:
-    """Copy the guest's output as it comes ``until`` then, and return whether there may be more."""
+def _pass_on(
+    guest: subprocess.Popen[bytes], output: BinaryIO, wires: Wires, deadline: float
+) -> bool:
+    """Copy the guest's output for a second at most, and return whether there may be more."""
     assert guest.stdout is not None
+    until = min(deadline, time.monotonic() + _WATCH_S)
     with selectors.DefaultSelector() as selector:
         selector.register(guest.stdout, selectors.EVENT_READ)
-        while (left_s := until - time.monotonic()) > 0:
-            if not selector.select(left_s):
-                break
-            data = os.read(guest.stdout.fileno(), _READ_BYTES)
-            if not data:
-                return False
-            output.write(data)
-            output.flush()
+        wires.register(selector)
+        while (left_s := min(until, wires.watch.until_s) - time.monotonic()) > 0:
+            ready = [key.fileobj for key, _ in selector.select(left_s)]
+            wires.read()
+            if guest.stdout in ready:
+                data = os.read(guest.stdout.fileno(), _READ_BYTES)
+                if not data:
+                    return False
+                output.write(data)
+                output.flush()
     return True
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import accel, image, kernels, parcel, qemu
-from .errors import GuestTimeout, LostGuest, RigError, Usage
+from .errors import GuestTimeout, HungGuest, LostGuest, RigError, Usage
 from .machine import KVM, Machine, log_tail
 from .progress import say
+from .wires import WATCH_PORT
 
 _CONSOLE_LINES = 40
 # A static key flipped while another CPU ran over it: QEMU's fault, not the test's (7.2 often, 10.0
@@ -38,6 +39,7 @@ class Request(NamedTuple):
     out_dir: Path | None = None
     wheel: Path | None = None
     init: str = "plain"  # one of INITS
+    beside_others: bool = False  # it measures nothing, and other guests may run
     terminal: tuple[int, int] | None = None  # columns, lines of the person's terminal
 
 
@@ -45,7 +47,8 @@ def run(request: Request, output: BinaryIO) -> int:
     """Run the request's command as root in a guest of its own, its output going to ``output``.
 
     :returns: the command's exit status
-    :raises GuestTimeout: if the guest hangs
+    :raises HungGuest: if a test in the guest hangs: the exception names it
+    :raises GuestTimeout: if the guest is not done in time
     :raises LostGuest: if the guest dies before it could say how the command ended
     :raises RigError: if the guest cannot be made or started
     """
@@ -67,6 +70,7 @@ def run(request: Request, output: BinaryIO) -> int:
         request.cpus,
         request.memory_mib,
         request.sockets,
+        request.beside_others,
     )
     how = (
         "KVM"
@@ -99,10 +103,7 @@ def start(machine: Machine, request: Request, site: str, output: BinaryIO) -> in
             systemd=request.init == "systemd",
         )
         parcel.empty(directory / "out.tar")
-        try:
-            machine.run(directory, output, request.timeout_s)
-        except GuestTimeout as late:
-            raise GuestTimeout(f"{late}\n{_last_words(directory)}".rstrip()) from None
+        machine.run(directory, output, request.timeout_s)
         status = parcel.unpack(directory / "out.tar", request.out_dir)
         if status is None:
             message = f"guest: lost without a result; its last words:\n{_last_words(directory)}"
@@ -128,7 +129,8 @@ def _environment(request: Request) -> dict[str, str]:
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     fixed = {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     rig = {"RIG_COLUMNS": str(columns), "RIG_LINES": str(lines), "RIG_INIT": request.init}
+    rig["RIG_WATCH"] = WATCH_PORT
     return passed | fixed | rig
 
 
-__all__ = ["GuestTimeout", "LostGuest", "Request", "RigError", "run"]
+__all__ = ["GuestTimeout", "HungGuest", "LostGuest", "Request", "RigError", "run"]

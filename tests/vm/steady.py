@@ -32,11 +32,12 @@ def _cpu_threads(pid: int) -> dict[int, int]:
     return found
 
 
-def make_steady(pid: int, cpus: int) -> None:
+def make_steady(pid: int, cpus: int, *, beside_others: bool = False) -> None:
     """Give QEMU's main loop a real-time priority, and each of ``cpus`` guest CPUs a host CPU.
 
-    CPUs of the guest are bound only where the host has as many. Without the permission it says
-    so, and the guest runs as it is.
+    CPUs of the guest are bound only where the host has as many, and not in a guest that runs
+    ``beside_others`` and measures nothing: the host's scheduler uses its CPUs better. Without the
+    permission it says so, and the guest runs as it is.
     """
     deadline = time.monotonic() + _THREADS_S
     try:
@@ -47,7 +48,7 @@ def make_steady(pid: int, cpus: int) -> None:
             time.sleep(0.05)
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(_PRIORITY))
         allowed = sorted(os.sched_getaffinity(0))
-        if cpus <= len(allowed):
+        if cpus <= len(allowed) and not beside_others:
             for cpu, thread in threads.items():
                 os.sched_setaffinity(thread, {allowed[cpu]})
     except PermissionError:

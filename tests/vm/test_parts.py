@@ -14,8 +14,10 @@ import pytest
 
 from . import cache, kernels, mirror, parcel
 from . import run as rig
-from .errors import LostGuest, RigError, Unavailable, Usage
-from .test_guest import session_problems
+from .errors import GuestTimeout, HungGuest, LostGuest, RigError, Unavailable, Usage
+from .guest_run import Outcome, session_problems
+from .retry import once_more_if_hung
+from .watch import Watch
 from .wheel import installed_files
 
 NAMES = [
@@ -172,6 +174,48 @@ def test_only_a_fault_of_qemu_is_tried_again(
         rig.run(rig.Request(command=("true",)), io.BytesIO())
     assert len(starts) == tries
     assert ("once more" in capsys.readouterr().err) == (tries == 2)
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        ([0], 0),
+        ([1], 1),
+        ([HungGuest.status, 0], 0),
+        ([HungGuest.status, 1], 1),
+        ([HungGuest.status, HungGuest.status], HungGuest.status),
+        ([GuestTimeout.status], GuestTimeout.status),
+        ([LostGuest.status], LostGuest.status),
+    ],
+)
+def test_only_a_hung_session_is_run_once_more(
+    ends: list[int], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = list(ends)
+
+    def session() -> Outcome:
+        return Outcome(left.pop(0), 1.0, Path("/none"))
+
+    assert once_more_if_hung("the session", session).status == status
+    assert left == []
+    said = "the session: a test hung, see above; once more from the start"
+    assert (said in capsys.readouterr().err) == (len(ends) == 2)
+
+
+def test_watch_has_the_last_announcement(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    watch = Watch()
+    assert not watch.is_over()
+    watch.feed(b"10 the fi")
+    assert watch.name == ""
+    watch.feed(b"rst\n5.5 tests/guest/test_x.py::test_x[a b]\nnonsense\n\xff 1\n")
+    assert (watch.name, watch.until_s) == ("tests/guest/test_x.py::test_x[a b]", 105.5)
+    assert not watch.is_over()
+    now_s = 105.5
+    assert watch.is_over()
+    watch.feed(b"0 -\n")
+    assert not watch.is_over()
 
 
 @pytest.mark.parametrize(

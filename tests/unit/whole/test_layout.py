@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "tests/unit"
-FOLDERS = ("unit", "build", "runtime")
+FOLDERS = ("unit", "build", "runtime", "vm", "guest")
 NAMES = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
 

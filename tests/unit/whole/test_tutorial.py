@@ -22,7 +22,7 @@ PAGES = sorted(ROOT.glob("docs/*.md"))
 
 @pytest.fixture(scope="module")
 def tutorial() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tutorial", ROOT / "tests/guest/tutorial.py")
+    spec = importlib.util.spec_from_file_location("tutorial", ROOT / "tests/guest/test_tutorial.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -23,8 +23,11 @@ else
     reader=$!
 fi
 
+# Held open: a serial port that nothing has open gives no interrupts, and the rig asks through it.
+exec 4<>/dev/ttyS0
+
 cd /with || exit
-(exec setsid sh /rig/command </dev/null >"$out" 2>&1 3>&-)
+(exec setsid sh /rig/command </dev/null >"$out" 2>&1 3>&- 4>&-)
 echo "$?" >/rig/status
 
 # The reader ends with the last writer. A process the command left behind may hold the pipe for

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels whose BTF is malformed: refused, by the name of the kfunc, and nothing is left behind.
-
-Named so that no session collects it by itself: tests/vm/test_guest.py runs it on such kernels.
-"""
+"""Kernels whose BTF is malformed: refused, by the name of the kfunc, and nothing is left behind."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from conftest import Make, kernel_state, ocihook
+import pytest
+from bundle import Make
+from command import ocihook
+from kernel import kernel_state
 
 from ocihook._bpf.kernel_btf import KFUNCS
 from ocihook.paths import PIN_ROOT
+
+pytestmark = [pytest.mark.runtime, pytest.mark.machine("malformed")]
 
 
 def test_start_is_refused_with_the_malformed_kfunc_named() -> None:
@@ -28,5 +30,5 @@ def test_start_is_refused_with_the_malformed_kfunc_named() -> None:
 
 
 def test_containers_start_all_the_same(runtime: str, make: Make) -> None:
-    container = make(runtime).run()
+    container = make(runtime, command=("/bin/sleep", "1000")).run()
     assert container.state()["status"] == "running"

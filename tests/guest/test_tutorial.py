@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry out docs/tutorial.md as somebody does who copies its commands, on Debian.
+"""Carry out docs/tutorial.md as a reader does who copies its commands, on Debian.
 
 In a guest whose init is systemd, where nothing of ocihook is installed. What a guest has not got is
 made up for: pip finds its packages in a directory (there is no network), and podman the image.
 
-Imports nothing of ocihook, and stands without conftest.py: tests/vm/test_tutorial.py carries this
-file and the page into the guest, and no others. tests/unit/test_tutorial.py reads the page, too.
+Imports nothing of ocihook, and stands without conftest.py: tests/vm/tutorial.py carries this
+file and the page into the guest, and no others. tests/unit/whole/test_tutorial.py reads the page,
+too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+pytestmark = [pytest.mark.runtime, pytest.mark.machine("tutorial")]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
 

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unit that ``ocihook install`` places, under systemd: start, reload, an ejection, stop.
-
-Named so that no session collects it by itself: tests/vm/test_guest.py gives it such a guest.
-"""
+"""The unit that ``ocihook install`` places, under systemd: start, reload, an ejection, stop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from conftest import Make, cells_of, enable_seq, kernel_state
-from hook_calls import wait_until
+from bundle import Make
+from cells import cells_of
+from kernel import eject, enable_seq, kernel_state
 from systemd import systemctl
 
 from ocihook.doctor.examination import examine
 from ocihook.doctor.host import Host
 from ocihook.install import service
 from ocihook.sched import loader
+
+pytestmark = [pytest.mark.runtime, pytest.mark.machine("systemd")]
 
 ENGINES = {"podman.service", "crio.service", "containerd.service", "docker.service"}
 
@@ -40,7 +39,7 @@ def test_its_life(unit: str, make: Make) -> None:
     assert (systemctl("is-active", unit), kernel_state()) == ("active", "enabled")
     assert systemctl("show", "--property=ConditionResult", "--value", unit) == "yes"
     assert set(systemctl("show", "--property=Before", "--value", unit).split()) >= ENGINES
-    container = make("crun").run()
+    container = make("crun", command=("/bin/sleep", "1000")).run()
     assert len(cells_of(container.id)) == 1
 
     attached = int(enable_seq())
@@ -48,9 +47,7 @@ def test_its_life(unit: str, make: Make) -> None:
     assert (int(enable_seq()), kernel_state()) == (attached + 1, "enabled")
     assert len(cells_of(container.id)) == 1
 
-    # Documentation/admin-guide/sysrq.rst: S takes a sched_ext scheduler out.
-    Path("/proc/sysrq-trigger").write_text("S")
-    wait_until(lambda: kernel_state() == "disabled", "the ejection")
+    eject()
     assert systemctl("is-active", unit) == "active", "nothing runs whose end it would see"
     systemctl("restart", unit)
     assert kernel_state() == "enabled"

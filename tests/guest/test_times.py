@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The times that a scheduler is loaded with: what the kernel has of them, and what they do."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from cells import Workload, Workloads, workloads
+from kernel import kernel_state
+from waiting import DEADLINE_S, ticks_until, until
+
+from ocihook._bpf.pinned import open_pin
+from ocihook._bpf.scheduler_object import OPS
+from ocihook._bpf.syscalls import map_lookup, map_sizes
+from ocihook.sched import loader
+from ocihook.sched.dump import dump_scheduler
+from ocihook.sched.status import scheduler_status
+from ocihook.sched.times import Times
+
+pytestmark = pytest.mark.kernel
+
+NS_PER_S = 1_000_000_000
+
+
+@contextmanager
+def loaded(times: Times) -> Iterator[Workloads]:
+    """Run a scheduler with these times for the cells of one test."""
+    loader.stop()
+    assert loader.start(times=times)
+    try:
+        with contextmanager(workloads)() as cells:
+            yield cells
+    finally:
+        loader.stop()
+
+
+def kernels_ops() -> list[int]:
+    """Return the sched_ext_ops that the kernel was given, as words of 32 bits."""
+    fd = open_pin(OPS)
+    try:
+        _, value_bytes = map_sizes(fd)
+        value = bytearray(value_bytes)
+        map_lookup(fd, 0, value)
+    finally:
+        os.close(fd)
+    return memoryview(value).cast("I").tolist()
+
+
+def starve(cells: Workloads) -> Workload:
+    """Begin 50 tasks with 1 ms a second for all of them: in the cell alone.
+
+    In cpu.max, it would hold after an ejection as well, and they would take minutes to end.
+    """
+    cell = cells("tiny", 50, quota_ns=NS_PER_S // 1000, period_ns=NS_PER_S)
+    cells.begin()
+    return cell
+
+
+def forgiven_s(cell: Workload) -> float:
+    """Return the time from one forgiving of the cell's debt to the next."""
+    at_s: list[float] = []
+    forgiven = True
+    for elapsed_s in ticks_until(DEADLINE_S, 0.02):
+        assert kernel_state() == "enabled", scheduler_status()["exit"]
+        budget_ns = cell.cell().budget_ns
+        if budget_ns <= 0:
+            forgiven = False
+        elif budget_ns > NS_PER_S // 2 and not forgiven:
+            forgiven = True
+            at_s.append(elapsed_s)
+        if len(at_s) == 2:
+            break
+    assert len(at_s) == 2, at_s
+    return at_s[1] - at_s[0]
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_times_of_a_start() -> None:
+    words = kernels_ops()
+    assert (words.count(30_000), words.count(6_000)) == (1, 0), words
+    told = "ocihook: stalled after 1000000000, throttled for 10000000000 at most"
+    assert told in dump_scheduler().lines
+
+
+def test_scaled_times() -> None:
+    """A fifth of each; 10 s would pass before the debt is forgiven again."""
+    with loaded(Times.scaled(0.2)) as cells:
+        words = kernels_ops()
+        assert (words.count(30_000), words.count(6_000)) == (0, 1), words
+        told = "ocihook: stalled after 200000000, throttled for 2000000000 at most"
+        assert told in dump_scheduler().lines
+        assert 1.5 < forgiven_s(starve(cells)) < 6
+        assert kernel_state() == "enabled"
+
+
+def test_watchdog_of_a_scaled_timeout() -> None:
+    """Without forgiving in time, the kernel ejects; it says after how long a task's wait."""
+    with loaded(Times(timeout_ms=3_000, throttle_max_ns=60 * NS_PER_S)) as cells:
+        starve(cells)
+        until(lambda: kernel_state() == "disabled", "the ejection", seen=kernel_state)
+        ended = scheduler_status()["exit"]
+    assert ended["reason"] == "runnable task stall", ended
+    waited = re.search(r"failed to run for (\d+\.\d+)s", ended["message"])
+    assert waited, ended
+    assert 3 <= float(waited[1]) < 20, ended

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four CPUs in two sockets, each with a last-level cache: a cell has two queues there."""
+
+from __future__ import annotations
+
+import pytest
+from cells import Workloads
+from converge import converge
+
+from ocihook import topology
+from ocihook.sched.caches import number_caches
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.machine("two-caches"),
+    pytest.mark.usefixtures("scheduler"),
+]
+
+
+def test_the_machine_has_two_caches() -> None:
+    count, numbers = number_caches(topology.read())
+    assert (count, numbers[:4]) == (2, (0, 0, 1, 1))
+
+
+def test_weights_hold_across_caches(cells: Workloads) -> None:
+    """Each within 15 % of its part."""
+    weights = {100: 2, 200: 2, 400: 4}
+    made = [cells(f"w{weight}", tasks, weight=weight) for weight, tasks in weights.items()]
+    cells.begin()
+
+    def bound(used: list[float]) -> bool:
+        parts = (
+            cpus / sum(used) * 700 / weight for weight, cpus in zip(weights, used, strict=True)
+        )
+        return all(0.85 <= part <= 1.15 for part in parts)
+
+    converge(made, bound)
+
+
+def test_a_queue_of_busy_cpus_is_served_by_the_others(cells: Workloads) -> None:
+    """Twelve cells of a task each, wherever their tasks last ran: as much for all of them."""
+    made = [cells(f"c{i}", 1) for i in range(12)]
+    cells.begin()
+
+    def bound(used: list[float]) -> bool:
+        average = sum(used) / len(used)
+        return average > 0.05 and min(used) > average / 4 and min(used) / max(used) > 0.7
+
+    # 1.5 s of each is 18 s of CPU time.
+    converge(made, bound, cpu_s=1.5)
+
+
+def test_own_cpus_share_a_cache(cells: Workloads) -> None:
+    """By the choice, and by what owner and others get of the four."""
+    mine, others = cells("mine", 2, own_count=2), cells("others", 4)
+    assert mine.row()["own_cpus"] in ("0-1", "2-3")
+    cells.begin()
+    # The owner's two tasks are alone on its two CPUs.
+    converge([mine, others], lambda used: min(used) > 1.6, slices=0)
