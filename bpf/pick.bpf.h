@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which cell a CPU serves next: of those that wait and may run here, one with
- * first claim before all others, then one that nobody served for stall_ns, then
+ * first claim before all others, then one that no CPU served for stall_ns, then
  * the one furthest behind.
  */
 #ifndef OCIHOOK_PICK_BPF_H
