@@ -19,8 +19,9 @@
  * Look at the CPUs one by one, at those of cache `llc` alone where it is one.
  * For what no cpumask says: a narrow task's CPUs, and the CPUs of a cache.
  */
-static __noinline s32 scan_idle(struct task_struct *p, struct task_ctx *tctx,
-				s32 llc, bool home)
+__noinline s32 scan_idle(struct task_struct *p __arg_trusted,
+			 struct task_ctx *tctx __arg_nonnull, s32 llc,
+			 bool home)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
 	struct cell *c = cell_at(tctx->cell);

@@ -131,7 +131,7 @@ static __always_inline void enqueue_wide(struct task_struct *p,
 	}
 	if (!READ_ONCE(c->restricted) && !(enq_flags & SCX_ENQ_WAKEUP))
 		return;
-	find_victim(&victim, p, tctx, c);
+	find_victim(&victim, p, tctx);
 	if (victim.lead == CLAIM_LEAD) {
 		preempt(victim.cpu);
 		return;

@@ -84,23 +84,25 @@ static __always_inline s64 lead_over(struct task_ctx *tctx,
  * is furthest ahead. What is read of other CPUs may be old by a moment: the
  * worst is one preemption too many, or a wait until the end of a slice.
  */
-static __always_inline void find_victim(struct victim *victim,
-					struct task_struct *p,
-					struct task_ctx *tctx,
-					const struct cell *c)
+__noinline int find_victim(struct victim *victim __arg_nonnull,
+			   struct task_struct *p __arg_trusted,
+			   struct task_ctx *tctx __arg_nonnull)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	struct cell *c = cell_at(tctx->cell);
 	s32 last = scx_bpf_task_cpu(p);
 	struct cpu_ctx *there = cpu_at(last);
 	int cpu;
 
+	if (!c)
+		return 0;
 	victim->cpu = last;
 	victim->lead = there && may_run_on(p, tctx, c, last)
 			       ? lead_over(tctx, c, there)
 			       : 0;
 	if (victim->lead > PREEMPT_NS &&
 	    (victim->lead == CLAIM_LEAD || !READ_ONCE(c->restricted)))
-		return;
+		return 0;
 	bpf_for(cpu, 0, MAX_CPUS) {
 		s64 lead;
 
@@ -115,6 +117,7 @@ static __always_inline void find_victim(struct victim *victim,
 			victim->cpu = cpu;
 		}
 	}
+	return 0;
 }
 
 /* Whether dispatch would take the task before all that wait for `cpu`. */

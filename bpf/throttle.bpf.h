@@ -169,7 +169,7 @@ static __always_inline bool may_spend(const struct cell *c, u32 slot, u64 now)
  * The bit goes first: a task that comes and finds it set does not arm the
  * timer, but it was counted before that, so it is seen here.
  */
-static __always_inline u64 serve_throttled(u32 slot, u64 now, bool *wake)
+__noinline u64 serve_throttled(u32 slot, u64 now, bool *wake __arg_nonnull)
 {
 	u64 bit = 1ULL << (slot % 64);
 	struct cell *c = cell_at(slot);
