@@ -106,9 +106,3 @@ def run_alone(request: pytest.FixtureRequest, lanes: Lanes) -> Callable[[Session
         return _run(session, request.config, live=True)
 
     return call
-
-
-@pytest.fixture
-def wheel() -> Path:
-    """Return the built project."""
-    return _wheel()

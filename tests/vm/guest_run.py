@@ -116,7 +116,7 @@ def run_session(
         "--cpus", str(session.cpus), "--sockets", str(session.sockets),
         "--timeout", str(GUEST_TIMEOUT_S), "--with", str(with_dir), "--out", str(directory),
         *(("--wheel", str(wheel)) if wheel else ()),
-        *(() if session.lane is None else ("--beside-others",)),
+        *(("--beside-others",) if session.beside_others else ()),
         "--", *words,
     ]  # fmt: skip
     environment = os.environ | {"OCIHOOK_TEST_THOROUGH": str(int(thorough))}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions that run beside the tests of this machine: each lane one after the other, in a thread.
+"""Sessions that run beside the tests of this machine: in two lanes, each a thread.
 
 A guest is a process that writes to a file, so nothing of it gets into the output of another test.
 """
@@ -7,33 +7,37 @@ A guest is a process that writes to a file, so nothing of it gets into the outpu
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 from .guest_run import Outcome
 from .sessions import Session
 
+LANES = 2
+"""More guests at a time take longer for all of them: each wants one CPU of two."""
+
 Run = Callable[[Session], Outcome]
 
 
 class Lanes:
-    """The sessions with a lane, under way; the others wait for their end."""
+    """The sessions beside others, under way; those that run alone wait for their end."""
 
     def __init__(self, sessions: Iterable[Session], run: Run) -> None:
         """Begin."""
         self._run = run
-        self._outcomes: dict[Session, Future[Outcome]] = {}
-        lanes: dict[int, list[Session]] = {}
-        for session in sessions:
-            if session.lane is not None:
-                self._outcomes[session] = Future()
-                lanes.setdefault(session.lane, []).append(session)
-        for of_one in lanes.values():
+        waiting = deque(session for session in sessions if session.beside_others)
+        self._outcomes: dict[Session, Future[Outcome]] = {one: Future() for one in waiting}
+        for _ in range(LANES):
             # A daemon: with the end of this process the thread ends, and with it its guest.
-            threading.Thread(target=self._go_along, args=(of_one,), daemon=True).start()
+            threading.Thread(target=self._go_along, args=(waiting,), daemon=True).start()
 
-    def _go_along(self, sessions: list[Session]) -> None:
-        for session in sessions:
+    def _go_along(self, waiting: deque[Session]) -> None:
+        while True:
+            try:
+                session = waiting.popleft()
+            except IndexError:
+                return
             future = self._outcomes[session]
             try:
                 future.set_result(self._run(session))

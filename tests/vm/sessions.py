@@ -2,8 +2,9 @@
 """The guests' sessions: which tests of tests/guest run on which kernel, suite and kind of machine.
 
 A test says by its marks where it belongs (pyproject.toml lists them), and a session asks for marks.
-A session that measures the scheduler runs alone. Those of the lanes measure nothing and use one CPU
-of two for the most part: they run beside each other, and beside the tests of this machine.
+A session that measures the scheduler runs alone. The others use one CPU of two for the most part,
+and need no more than to get on: two of them run beside each other, and beside the tests of this
+machine.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Session(NamedTuple):
     cpus: int = 2
     sockets: int = 1
     init: str = "plain"
-    lane: int | None = None
-    """Sessions of a lane run one after the other; None: with nothing beside it."""
+    beside_others: bool = False
+    """It measures nothing, so it runs beside others (lanes.py)."""
     part: str = ""
     """Tells apart the sessions of one machine."""
 
@@ -46,13 +47,13 @@ MALFORMED = (("trixie", "7.1+deb13"), ("trixie", "7.2+deb13"))
 """Builds whose BTF is malformed: trixie-backports' own, not forky's of the same versions."""
 
 
-def _plain(suite: str, kernel: str, lane: int | None, first: bool) -> list[Session]:
+def _plain(suite: str, kernel: str, *, first: bool, beside_others: bool) -> list[Session]:
     measuring, others = ("kernel", "runtime")
     if first:
         measuring, others = f"{measuring} or {ALONE}", f"{others} or {BESIDE_OTHERS}"
     return [
         Session(suite, kernel, measuring, part="scheduler"),
-        Session(suite, kernel, others, part="runtimes", lane=lane),
+        Session(suite, kernel, others, part="runtimes", beside_others=beside_others),
     ]
 
 
@@ -61,17 +62,21 @@ def _two_caches(suite: str, kernel: str) -> Session:
 
 
 def of_every_run() -> list[Session]:
-    """Return the sessions of ``./dev test``: the lanes' first, since those begin at once."""
+    """Return the sessions of ``./dev test``.
+
+    First those beside others, which begin at once: the longest of them first, so that both lanes
+    end at about the same time, and last those that starve their guest.
+    """
     first, second = PAIRS
     sessions = [
-        *_plain(*first, lane=0, first=True),
-        *_plain(*second, lane=1, first=False),
-        Session(*first, "runtime", "systemd", init="systemd", lane=1),
-        Session(*first, "", "tutorial", init="systemd", lane=1),
+        *_plain(*first, first=True, beside_others=True),
+        *_plain(*second, first=False, beside_others=True),
+        Session(*first, "runtime", "systemd", init="systemd", beside_others=True),
+        Session(*first, "", "tutorial", init="systemd", beside_others=True),
         _two_caches(*first),
-        *(Session(*pair, "kernel", "starved") for pair in PAIRS),
+        *(Session(*pair, "kernel", "starved", beside_others=True) for pair in PAIRS),
     ]
-    return sorted(sessions, key=lambda session: session.lane is None)
+    return sorted(sessions, key=lambda session: not session.beside_others)
 
 
 def of_all_kernels() -> list[Session]:
@@ -79,7 +84,7 @@ def of_all_kernels() -> list[Session]:
     return [
         Session(*PAIRS[1], "once", part="once"),
         *(Session(*pair, "long", part="long") for pair in (*PAIRS, *OTHERS)),
-        *(session for pair in OTHERS for session in _plain(*pair, lane=None, first=True)),
+        *(session for pair in OTHERS for session in _plain(*pair, first=True, beside_others=False)),
         *(_two_caches(*pair) for pair in (PAIRS[1], *OTHERS)),
         Session(*PAIRS[1], "runtime", "systemd", init="systemd"),
         *(Session(*pair, "kernel", "starved") for pair in OTHERS),
@@ -87,5 +92,5 @@ def of_all_kernels() -> list[Session]:
     ]
 
 
-QUICK = Session(*PAIRS[0], "quick", part="quick", lane=0)
+QUICK = Session(*PAIRS[0], "quick", part="quick", beside_others=True)
 """The core, for ``./dev test --quick``."""

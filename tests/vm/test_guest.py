@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/guest, run inside guests: one test here for each session of sessions.py.
 
-The output of a session that runs alone goes straight to the terminal, that of a lane's comes when
-it is its turn; a failure names the tests that failed in the session. With ``--all-kernels`` there
-are more sessions, and the scheduler has its real time constants. A kernel that Debian has no longer
-fails its test, by name.
+The output of a session that runs alone goes straight to the terminal, that of the others comes
+when it is their turn; a failure names the tests that failed in the session. With ``--all-kernels``
+there are more sessions, and the scheduler has its real time constants. A kernel that Debian has no
+longer fails its test, by name.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def test_session(
     faulthandler.cancel_dump_traceback_later()
     with capfd.disabled():
         print(f"\n· session {guest_session.name}", flush=True)
-        if guest_session.lane is None:
-            outcome = run_alone(guest_session)
-        else:
+        if guest_session.beside_others:
             outcome = lanes.outcome(guest_session)
             sys.stdout.write(outcome.log.read_text(errors="replace"))
+        else:
+            outcome = run_alone(guest_session)
     name = f"guest {guest_session.name}"
     table.part(request.node, name, outcome.seconds, outcome.junit, outcome.waits)
     problems = outcome.problems(of_all_tests=not request.config.option.guest_tests)

@@ -48,11 +48,14 @@ def test_names_are_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_sessions_of_lanes_come_first_and_measure_nothing() -> None:
-    lanes = [session.lane for session in of_every_run()]
-    assert lanes == sorted(lanes, key=lambda lane: lane is None)
-    beside = [one.marks for one in of_every_run() if one.lane is not None]
-    assert not any("kernel" in marks or ALONE in marks for marks in beside)
+def test_sessions_beside_others_come_first_and_measure_nothing() -> None:
+    beside = [one.beside_others for one in of_every_run()]
+    assert beside == sorted(beside, reverse=True)
+    measuring = {("plain", "kernel"), ("two-caches", "kernel")} | {("plain", ALONE)}
+    for machine, mark in measuring:
+        those = [one for one in of_every_run() if one.machine == machine and mark in one.marks]
+        assert those
+        assert not any(one.beside_others for one in those)
 
 
 def test_first_sessions_share_what_runs_once() -> None:
@@ -60,30 +63,35 @@ def test_first_sessions_share_what_runs_once() -> None:
     assert sorted(marks) == [f"kernel or {ALONE}", f"runtime or {BESIDE_OTHERS}"]
 
 
-def test_a_lane_runs_one_after_the_other_beside_other_lanes() -> None:
-    sessions = [
-        Session("trixie", f"{lane}.{number}", "once", lane=lane)
-        for lane in (0, 1)
-        for number in (0, 1)
-    ]
+def test_two_run_at_a_time_and_the_next_begins_when_one_ends() -> None:
+    long, *short = (Session("trixie", name, "once", beside_others=True) for name in "0123")
     alone = Session("trixie", "6.18", "kernel")
-    both_began = threading.Barrier(2, timeout=30)
+    short_ones_ended = threading.Event()
+    running: set[Session] = set()
     begun: list[Session] = []
+    most = 0
 
     def run(session: Session) -> Outcome:
+        nonlocal most
         begun.append(session)
-        both_began.wait()
-        if session.kernel == "1.1":
+        running.add(session)
+        most = max(most, len(running))
+        if session is long:
+            assert short_ones_ended.wait(30)
+        running.discard(session)
+        if session is short[-1]:
+            short_ones_ended.set()
             raise OSError("no such kernel")
         return Outcome(0, 1.0, Path(session.name))
 
-    lanes = Lanes([*sessions, alone], run)
+    lanes = Lanes([long, *short, alone], run)
     lanes.wait()
-    assert set(begun[:2]) == {sessions[0], sessions[2]}
-    assert set(begun[2:]) == {sessions[1], sessions[3]}
-    assert lanes.outcome(sessions[1]).directory == Path(sessions[1].name)
+    assert most == 2
+    assert set(begun[:2]) == {long, short[0]}
+    assert begun[2:] == short[1:]
+    assert lanes.outcome(short[1]).directory == Path(short[1].name)
     with pytest.raises(OSError, match="no such kernel"):
-        lanes.outcome(sessions[3])
+        lanes.outcome(short[2])
 
 
 @pytest.mark.parametrize(
