@@ -15,8 +15,9 @@
 #define OCIHOOK_ABI_H
 
 enum ocihook_abi {
-	OCIHOOK_ABI_VERSION = 2,
-	/* Slots in the cell table; slot 0 is the host. */
+	OCIHOOK_ABI_VERSION = 3,
+	/* Slots in the cell table: cells, and cgroups that are none; slot 0 is
+	 * the root of the tree, and the host's cell. */
 	OCIHOOK_MAX_CELLS = 4096,
 	/* Words of 64 CPUs in a cpumask that crosses the ABI: 1024 CPUs. */
 	OCIHOOK_CPU_WORDS = 16,
@@ -44,7 +45,7 @@ enum ocihook_abi {
 enum scheduler_time {
 	/* The longest that the kernel accepts. */
 	OCIHOOK_TIMEOUT_MS = 30000,
-	OCIHOOK_STALL_NS = 1000000000,
+	OCIHOOK_STALL_NS = 8000000000,
 	/* Well below OCIHOOK_TIMEOUT_MS. */
 	OCIHOOK_THROTTLE_MAX_NS = 10000000000,
 };
@@ -56,6 +57,10 @@ enum cell_state {
 	CELL_LIVE,
 	/* Unregistered, but tasks still wait in its queue. */
 	CELL_DRAINING,
+	/* No cell, but a cgroup with the cpu controller: a node of the tree. */
+	CELL_NODE,
+	/* A node whose cgroup is gone; tasks still wait in its queue. */
+	CELL_NODE_DRAINING,
 };
 
 /* Which members of a request carry a wish; the others keep what they have. */
@@ -80,8 +85,8 @@ enum cell_flag {
 	CELL_FLAG_FIXED_QUOTA = 8,
 	/* The scheduler's own: some of the cell's own CPUs are online. */
 	CELL_FLAG_OWNS = 16,
-	/* Also: every CPU that it may use is another's, so it is a guest. */
-	CELL_FLAG_GUEST = 32,
+	/* Also: the cgroup has the cpu controller; weight and limit are its. */
+	CELL_FLAG_CONTROLLED = 32,
 };
 
 /* Words of 64 bits, lowest CPU first. All zero stands for "no restriction". */
@@ -90,11 +95,12 @@ struct cpu_words {
 };
 
 /*
- * One cell: a slot of the `cells` map. `generation` counts the slot's uses;
- * whoever remembers (slot, generation) can tell that the slot has moved on.
+ * One cell, or another node of the tree of cgroups: a slot of the `cells` map.
+ * `generation` counts the slot's uses; whoever remembers (slot, generation) can
+ * tell that the slot has moved on.
  */
 struct cell {
-	/* Virtual time of the cell among the cells; advances by run/weight. */
+	/* Virtual time among all nodes; advances by run time / share. */
 	__u64 vtime;
 	/* Virtual time inside the cell: the latest that any task of it began.
 	 */
@@ -124,6 +130,15 @@ struct cell {
 	__u32 shared_generation;
 	/* Of a shared cell: how many cgroups are in it. Else 0. */
 	__u32 nr_members;
+	/* The slot of the nearest node above; of the root, its own. */
+	__u32 parent;
+	/* The slot of the cell that it is, or lies in; 0: the host's. */
+	__u32 box;
+	/* The slot of the nearest node with a limit, itself included, or 0. */
+	__u32 limited;
+	__u32 _pad;
+	/* Runnable tasks of the nodes that lie in this cell. */
+	__s64 nr_nested;
 	/* cpu.max: this much in each period, or quota_ns 0 for no limit. */
 	__u64 quota_ns;
 	__u64 period_ns;
@@ -147,7 +162,10 @@ struct cell {
 	__u8 container[OCIHOOK_CONTAINER_BYTES];
 };
 
-/* What one CPU counted for a cell: an element of the per-CPU `cell_stats`. */
+/*
+ * What one CPU counted for a cell: an element of the per-CPU `cell_stats`. Of a
+ * node that is no cell, `run_ns` alone; its cell has all the rest.
+ */
 struct cell_stats {
 	__u64 run_ns;
 	/* Times a task went on a CPU. */
@@ -160,8 +178,7 @@ struct cell_stats {
 	__u64 lent_ns;
 	/* Times a task of it was stopped for a task of more claim. */
 	__u64 nr_preempted;
-	/* Enqueues that took the per-CPU queue, for an affinity narrower than
-	 * the cell. */
+	/* Enqueues of tasks that wait for one CPU, in that one's queue. */
 	__u64 nr_narrow;
 	/* Times a task's cell was gone and it fell back to an ancestor or the
 	 * host. */
@@ -276,11 +293,8 @@ struct scheduler_config {
 	/* The kernel's watchdog ejects a scheduler in which a task waits so
 	 * long: timeout_ms of sched_ext_ops. */
 	__u32 timeout_ms;
-	/* What the host is owed while every cell is busy, in percent. */
-	__u32 host_share;
 	/* Caches of the last level, 1 to OCIHOOK_MAX_LLCS; and each CPU's. */
 	__u32 nr_llcs;
-	__u32 _pad;
 	__u16 llc_of_cpu[OCIHOOK_CPU_WORDS * 64];
 };
 
@@ -295,11 +309,11 @@ struct scheduler_record {
 	__u32 nr_cpus;
 	/* Copied from scheduler_config. */
 	__u64 root_cgid;
-	__u32 host_share;
 	__u32 nr_live;
 	/* No slot from this one on was ever used. */
 	__u32 nr_slots;
-	__u32 _pad;
+	/* Cgroups that found no slot, and count with their parents. */
+	__u64 nr_unplaced;
 	__u64 nr_registered;
 	__u64 nr_released;
 	/* CPUs that are some cell's own. */
@@ -309,7 +323,7 @@ struct scheduler_record {
 };
 
 _Static_assert(sizeof(struct cpu_words) == 128, "ABI: cpu_words");
-_Static_assert(sizeof(struct cell) == 984, "ABI: cell");
+_Static_assert(sizeof(struct cell) == 1008, "ABI: cell");
 _Static_assert(sizeof(struct cell_stats) == 64, "ABI: cell_stats");
 _Static_assert(sizeof(struct cell_waits) == 192, "ABI: cell_waits");
 _Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");
@@ -317,7 +331,7 @@ _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
 _Static_assert(sizeof(struct switch_event) == 32, "ABI: switch_event");
-_Static_assert(sizeof(struct scheduler_config) == 2088,
+_Static_assert(sizeof(struct scheduler_config) == 2080,
 	       "ABI: scheduler_config");
 _Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");
 

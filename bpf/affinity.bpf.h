@@ -3,9 +3,11 @@
  * CPUs: those that a cell may use, those that a task may use, and what happens
  * where the second are fewer.
  *
- * A cell's queue is shared by all its CPUs, so only tasks that may run on every
- * one of them go there. The others are `narrow` and wait in the queue of one
- * CPU. Otherwise each dispatch would wade through tasks that it cannot take.
+ * A task waits in its node's queue, and a CPU passes over those that may not
+ * run there. Only a task that is `bound` waits in the queue of one CPU: where
+ * that is the only one it may use; where execCPUAffinity holds it to some, of
+ * which the kernel knows nothing; and where it is a guest, which may use none
+ * of the CPUs on which its cell has first claim.
  */
 #ifndef OCIHOOK_AFFINITY_BPF_H
 #define OCIHOOK_AFFINITY_BPF_H
@@ -81,24 +83,6 @@ static __always_inline int publish_exec_mask(u32 slot, bool any,
 }
 
 /*
- * A task is narrow that may not run all over its cell's home. CPUs that the
- * cell may use besides do not count: whose tasks could not use them would all
- * be narrow for it, and a CPU that finds only such tasks just goes on.
- */
-static __always_inline void compare_with_sets(struct task_struct *p,
-					      struct task_ctx *tctx,
-					      const struct cell *c)
-{
-	const struct cpumask *home = home_of(tctx->cell);
-	const struct cpumask *usable = usable_by(tctx->cell);
-
-	tctx->narrow = READ_ONCE(c->flags) & CELL_FLAG_GUEST ||
-		       (home && !bpf_cpumask_subset(home, p->cpus_ptr));
-	tctx->stray = tctx->narrow && usable &&
-		      !bpf_cpumask_intersects(usable, p->cpus_ptr);
-}
-
-/*
  * See where the task's affinity stands to its cell; after each change. An exec
  * affinity that the task's own is within, or has no CPU in common with, says
  * nothing: the runtime's, or the task's, was the later word.
@@ -106,26 +90,21 @@ static __always_inline void compare_with_sets(struct task_struct *p,
 static __always_inline void compare_affinity(struct task_struct *p,
 					     struct task_ctx *tctx)
 {
-	const struct cpumask *mask, *exec;
-	struct cell *c = cell_at(tctx->cell);
+	struct cell *box = cell_at(tctx->box);
+	const struct cpumask *online, *home, *exec;
 
-	if (!c)
+	if (!box)
 		return;
-	exec = tctx->joined ? exec_mask_of(tctx->cell) : NULL;
+	exec = tctx->joined ? exec_mask_of(tctx->box) : NULL;
 	tctx->confined = exec && !bpf_cpumask_subset(p->cpus_ptr, exec) &&
 			 bpf_cpumask_intersects(p->cpus_ptr, exec);
-	if (tctx->confined) {
-		tctx->narrow = true;
-		return;
-	}
-	tctx->stray = false;
-	if (READ_ONCE(c->restricted)) {
-		compare_with_sets(p, tctx, c);
-		return;
-	}
-	mask = scx_bpf_get_online_cpumask();
-	tctx->narrow = !bpf_cpumask_subset(mask, p->cpus_ptr);
-	scx_bpf_put_cpumask(mask);
+	home = READ_ONCE(box->restricted) ? home_of(tctx->box) : NULL;
+	tctx->guest = !tctx->confined && home &&
+		      !bpf_cpumask_intersects(home, p->cpus_ptr);
+	tctx->bound = p->nr_cpus_allowed == 1 || tctx->confined || tctx->guest;
+	online = scx_bpf_get_online_cpumask();
+	tctx->narrow = tctx->bound || !bpf_cpumask_subset(online, p->cpus_ptr);
+	scx_bpf_put_cpumask(online);
 }
 
 /* Whether the cell may run on `cpu`. */
@@ -135,47 +114,53 @@ static __always_inline bool cell_may_use(const struct cell *c, s32 cpu)
 }
 
 /*
- * Whether the task may run on `cpu`, by its own affinity and by its cell. A
- * stray one has no CPU that is both, and its own affinity goes first: the
- * kernel would run it nowhere else.
+ * Whether the task may run on `cpu`, by its own affinity and by its cell. Of a
+ * guest its own affinity goes first: the kernel would run it nowhere else.
  */
 static __always_inline bool may_run_on(struct task_struct *p,
-				       struct task_ctx *tctx,
-				       const struct cell *c, s32 cpu)
+				       struct task_ctx *tctx, s32 cpu)
 {
 	const struct cpumask *exec;
+	struct cell *box;
 
 	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 		return false;
-	if (!tctx->confined)
-		return tctx->stray || cell_may_use(c, cpu);
-	exec = exec_mask_of(tctx->cell);
+	if (!tctx->confined) {
+		box = cell_at(tctx->box);
+		return tctx->guest || (box && cell_may_use(box, cpu));
+	}
+	exec = exec_mask_of(tctx->box);
 	return !exec || bpf_cpumask_test_cpu(cpu, exec);
 }
 
 /*
- * The CPU whose queue a narrow task waits in where none is idle: the one it
- * last ran on, else any that it may use.
+ * The CPU whose queue a bound task waits in where none is idle: the one it last
+ * ran on, else any that it may use.
  */
-static __always_inline s32 narrow_cpu(struct task_struct *p,
-				      struct task_ctx *tctx,
-				      const struct cell *c)
+static __always_inline s32 bound_cpu(struct task_struct *p,
+				     struct task_ctx *tctx)
 {
-	const struct cpumask *within = NULL;
+	const struct cpumask *within = NULL, *online;
 	s32 cpu = scx_bpf_task_cpu(p);
+	struct cpu_ctx *there;
 
-	if (may_run_on(p, tctx, c, cpu))
+	if (may_run_on(p, tctx, cpu))
 		return cpu;
 	if (tctx->confined)
-		within = exec_mask_of(tctx->cell);
-	else if (READ_ONCE(c->restricted))
-		within = usable_by(tctx->cell);
+		within = exec_mask_of(tctx->box);
 	if (within) {
 		cpu = bpf_cpumask_any_and_distribute(within, p->cpus_ptr);
-		if (cpu < scx_bpf_nr_cpu_ids())
+		there = cpu_at(cpu);
+		if (cpu < scx_bpf_nr_cpu_ids() && there && !there->offline)
 			return cpu;
 	}
-	return bpf_cpumask_any_distribute(p->cpus_ptr);
+	/* Its affinity may have CPUs that are offline, from the start even. */
+	online = scx_bpf_get_online_cpumask();
+	cpu = bpf_cpumask_any_and_distribute(online, p->cpus_ptr);
+	scx_bpf_put_cpumask(online);
+	return cpu < scx_bpf_nr_cpu_ids()
+		       ? cpu
+		       : bpf_cpumask_any_distribute(p->cpus_ptr);
 }
 
 #endif /* OCIHOOK_AFFINITY_BPF_H */

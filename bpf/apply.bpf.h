@@ -103,8 +103,11 @@ static __always_inline int apply_request(struct cell *c, u32 slot,
 	}
 	if (req->fields & CELL_FIELD_WEIGHT)
 		WRITE_ONCE(c->weight, req->weight);
-	if (req->fields & CELL_FIELD_QUOTA)
+	if (req->fields & CELL_FIELD_QUOTA) {
 		set_quota(c, req->quota_ns, req->period_ns, req->burst_ns);
+		if (req->quota_ns)
+			WRITE_ONCE(c->limited, slot);
+	}
 	if (req->fields & CELL_FIELD_EXEC)
 		err = apply_exec(c, slot, req);
 	if (err)

@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "active.bpf.h"
 #include "affinity.bpf.h"
+#include "follow.bpf.h"
 
 /* The slot of the cell that a member shares, or HOST_CELL. */
 static __always_inline u32 shared_cell(const struct cell *member,
@@ -34,66 +35,100 @@ static __always_inline u32 shared_cell(const struct cell *member,
 	return slot;
 }
 
-/* The slot of the cell that `cgrp` itself has, or HOST_CELL. */
-static __always_inline u32 own_cell(struct cgroup *cgrp, u32 *generation)
+/* A task's node, and the cell that the node is, or lies in. */
+struct place {
+	u32 slot;
+	u32 generation;
+	u32 box;
+	u32 box_generation;
+};
+
+/* The slot of the node that `cgrp` itself is, or HOST_CELL. */
+static __always_inline u32 own_node(struct cgroup *cgrp, u32 *generation,
+				    bool *is_box)
 {
 	struct cgroup_cell *hint;
 	struct cell *c;
-	u64 ref;
+	u32 slot, state;
 
 	hint = bpf_cgrp_storage_get(&cgroup_cells, cgrp, 0, 0);
 	if (!hint)
 		return HOST_CELL;
-	ref = READ_ONCE(hint->ref);
-	c = cell_at((u32)ref);
+	slot = READ_ONCE(hint->ref);
+	c = cell_at(slot);
 	/* The slot may have been freed, even taken by another cgroup. */
-	if (!c || READ_ONCE(c->state) != CELL_LIVE ||
-	    READ_ONCE(c->generation) != ref >> 32)
+	if (slot == HOST_CELL || !c || READ_ONCE(c->cgid) != cgrp->kn->id)
 		return HOST_CELL;
+	state = READ_ONCE(c->state);
+	/* A node is one while it becomes a cell, too. */
+	if (!is_node(state) && !(state == CELL_CLAIMING &&
+				 READ_ONCE(c->flags) & CELL_FLAG_CONTROLLED))
+		return HOST_CELL;
+	*is_box = state == CELL_LIVE;
 	if (READ_ONCE(c->shared))
 		return shared_cell(c, generation);
-	*generation = ref >> 32;
-	return ref;
+	*generation = READ_ONCE(c->generation);
+	return slot;
 }
 
-/* Walk up from `cgrp`. Deeper than MAX_CGROUP_DEPTH counts as the host's. */
-static __always_inline u32 nearest_cell(struct cgroup *cgrp, u32 *generation)
+/*
+ * Walk up from `cgrp`, and hang each node that is met below the next one.
+ * Deeper than MAX_CGROUP_DEPTH counts as the host's.
+ */
+static __always_inline void find_place(struct cgroup *cgrp, struct place *place)
 {
 	int level = cgrp->level, up;
-	u32 slot = HOST_CELL;
+	u32 below = HOST_CELL;
 
 	bpf_for(up, 0, MAX_CGROUP_DEPTH) {
 		struct cgroup *ancestor;
+		bool is_box = false;
+		u32 generation = 0, slot;
 
 		if (up > level)
 			break;
 		ancestor = bpf_cgroup_ancestor(cgrp, level - up);
 		if (!ancestor)
 			break;
-		slot = own_cell(ancestor, generation);
+		slot = own_node(ancestor, &generation, &is_box);
 		bpf_cgroup_release(ancestor);
-		if (slot != HOST_CELL)
-			break;
+		if (slot == HOST_CELL)
+			continue;
+		if (below != HOST_CELL) {
+			set_parent(below, slot);
+		} else {
+			place->slot = slot;
+			place->generation = generation;
+		}
+		if (is_box && place->box == HOST_CELL) {
+			place->box = slot;
+			place->box_generation = generation;
+		}
+		below = slot;
 	}
-	return slot;
+	set_parent(below, HOST_CELL);
 }
 
-/* Carry the task's bookkeeping over to another cell. */
-static __always_inline void join_cell(struct task_ctx *tctx, u32 slot,
-				      u32 generation)
+/* Carry the task's bookkeeping over to another node. */
+static __always_inline void join_node(struct task_ctx *tctx,
+				      const struct place *place)
 {
-	struct cell_stats *stats = stats_of(tctx->cell);
-	struct cell *c = cell_at(slot);
+	struct cell_stats *stats = stats_of(tctx->box);
+	struct cell *c = cell_at(place->slot);
 	bool counted = tctx->counted;
 
 	if (!c)
 		return;
-	if (stats && slot == HOST_CELL)
+	if (stats && tctx->box != HOST_CELL && place->box == HOST_CELL)
 		stats->nr_fallbacks++;
 	uncount_runnable(tctx);
-	tctx->cell = slot;
-	tctx->generation = generation;
-	tctx->vtime = READ_ONCE(c->task_vtime);
+	if (tctx->cell != place->slot || tctx->generation != place->generation)
+		tctx->vtime = READ_ONCE(c->task_vtime);
+	tctx->cell = place->slot;
+	tctx->generation = place->generation;
+	tctx->box = place->box;
+	tctx->box_generation = place->box_generation;
+	WRITE_ONCE(c->box, place->box);
 	if (counted)
 		count_runnable(tctx);
 }
@@ -111,17 +146,17 @@ static __always_inline u64 cgid_of(struct task_struct *p)
  * its children are what it is.
  */
 static __always_inline bool came_from_outside(const struct task_ctx *tctx,
-					      u32 slot, u32 generation,
+					      const struct place *place,
 					      u64 cgid)
 {
-	if (slot == HOST_CELL || tctx->cgid == cgid)
+	if (place->box == HOST_CELL || tctx->cgid == cgid)
 		return false;
 	if (tctx->cgid)
 		return true;
 	/* Its first look. The parent may have forked it before its own. */
 	if (tctx->parent_cgid == cgid ||
-	    (tctx->parent_cell == slot &&
-	     tctx->parent_generation == generation))
+	    (tctx->parent_cell == place->box &&
+	     tctx->parent_generation == place->box_generation))
 		return tctx->joined;
 	return true;
 }
@@ -134,22 +169,28 @@ static __always_inline void refresh_cell(struct task_struct *p,
 					 struct task_ctx *tctx)
 {
 	u64 seq = READ_ONCE(config_seq), cgid;
-	u32 slot = HOST_CELL, generation = 0;
+	struct place place = {};
 	bool fresh;
 
 	bpf_rcu_read_lock();
 	cgid = cgid_of(p);
 	fresh = tctx->seq == seq && tctx->cgid == cgid;
 	if (!fresh)
-		slot = nearest_cell(p->cgroups->dfl_cgrp, &generation);
+		find_place(p->cgroups->dfl_cgrp, &place);
 	bpf_rcu_read_unlock();
-	if (fresh)
+	follow_group(p, fresh ? tctx->cell : place.slot);
+	if (fresh) {
+		follow_limits(tctx);
 		return;
-
-	if (slot != tctx->cell || generation != tctx->generation) {
-		tctx->joined = came_from_outside(tctx, slot, generation, cgid);
-		join_cell(tctx, slot, generation);
 	}
+
+	if (place.box != tctx->box ||
+	    place.box_generation != tctx->box_generation)
+		tctx->joined = came_from_outside(tctx, &place, cgid);
+	if (place.box != tctx->box ||
+	    place.box_generation != tctx->box_generation ||
+	    place.slot != tctx->cell || place.generation != tctx->generation)
+		join_node(tctx, &place);
 	compare_affinity(p, tctx);
 	tctx->cgid = cgid;
 	tctx->seq = seq;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a CPU runs next: a task of the cell that pick.bpf.h names, a task of the
- * CPU's own queue, or the one it was running.
+ * What a CPU runs next: a task of the node that pick.bpf.h names, a task of the
+ * CPU's own queue (bound.bpf.h), or the one it was running.
  *
- * The three compete by cell vtime. In the CPU's own queue tasks are ordered by
- * the vtime their cell had when they were enqueued, so its head has a key of
- * the same kind; and the task that was running is in no queue while dispatch
- * runs, so it is weighed here (left out, two cells with one task each would
- * alternate, whatever their weights).
+ * The three compete by the vtime of their nodes, and within one node by that of
+ * the tasks. The task that was running is in no queue while dispatch runs, so
+ * it is weighed here (left out, two nodes with one task each would alternate,
+ * whatever their weights).
  */
 #ifndef OCIHOOK_DISPATCH_BPF_H
 #define OCIHOOK_DISPATCH_BPF_H
@@ -15,6 +14,7 @@
 #include "maps.bpf.h"
 #include "active.bpf.h"
 #include "affinity.bpf.h"
+#include "bound.bpf.h"
 #include "cell.bpf.h"
 #include "hotplug.bpf.h"
 #include "pick.bpf.h"
@@ -47,86 +47,67 @@ __noinline int take_any(s32 cpu, u32 nr_dispatches, u64 now)
 		left = READ_ONCE(active_cells[word % CELL_WORDS]);
 		bpf_for(j, 0, 64) {
 			u32 slot = word * 64 + lowest_bit(left);
-			struct cell *c;
+			struct cell *c, *box;
 
 			if (!left || taken)
 				break;
 			left &= left - 1;
 			c = cell_at(slot);
-			taken = c && cell_may_use(c, cpu) &&
-				may_spend(c, slot, now) &&
+			box = c ? cell_at(READ_ONCE(c->box)) : NULL;
+			taken = box && cell_may_use(box, cpu) &&
+				may_spend(c, now) &&
 				take_of_cell(slot, cpu, nr_dispatches);
 		}
 	}
 	return taken;
 }
 
-/*
- * Move the first task of the CPU's own queue here whose cell may spend, if its
- * key is before `limit` (or whatever it is, where not `limited`). Those of
- * throttled cells are passed by.
- */
-__noinline int take_of_cpu(s32 cpu, u64 limit, bool limited, u64 now)
+/* Whether the best task of the CPU's own queue goes before a node's. */
+static __always_inline bool goes_before_pick(const struct bound *best, s32 cpu,
+					     const struct pick *pick)
 {
-	struct bpf_iter_scx_dsq it;
-	struct task_struct *p;
-	bool taken = false;
+	u64 head;
 
-	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0))
-		goto out;
-	while ((p = bpf_iter_scx_dsq_next(&it))) {
-		struct task_ctx *tctx = task_ctx(p);
-		struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
-
-		if (c && !may_spend(c, tctx->cell, now))
-			continue;
-		if (limited && !time_before(p->scx.dsq_vtime, limit))
-			break;
-		taken = scx_bpf_dsq_move(&it, p, SCX_DSQ_LOCAL, 0);
-		if (taken)
-			break;
-	}
-out:
-	bpf_iter_scx_dsq_destroy(&it);
-	return taken;
+	if (pick->slot < 0)
+		return true;
+	if (pick->stalled)
+		return false;
+	if (pick->home != best->home)
+		return best->home;
+	if (pick->slot != best->slot)
+		return time_before(best->key, pick->key);
+	return !cell_head_vtime(best->slot, cpu, &head) ||
+	       time_before(best->vtime, head);
 }
 
-/*
- * Serve the CPU's own queue where its head is further behind than the best
- * cell and the task that was running. Every NARROW_EVERY times, and after
- * stall_ns, it goes first whatever its head's key is.
- */
-static __always_inline bool take_narrow(s32 cpu, struct cpu_ctx *here,
-					const struct pick *pick,
-					const struct prev *prev, u64 now)
+/* And before the task that was running: a tie is the waiting task's. */
+static __always_inline bool goes_before_prev(const struct bound *best,
+					     const struct prev *prev)
 {
-	u64 limit = 0;
-	bool limited = false;
+	if (!prev->c || prev->home != best->home)
+		return !prev->c || best->home;
+	if (prev->tctx->cell != best->slot)
+		return !time_before(READ_ONCE(prev->c->vtime), best->key);
+	return !time_before(prev->tctx->vtime, best->vtime);
+}
 
-	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0) {
-		here->narrow_served_ns = now;
+/* Serve the CPU's own queue where its best task goes before all others. */
+static __always_inline bool take_bound(s32 cpu, struct cpu_ctx *here,
+				       const struct pick *pick,
+				       const struct prev *prev, u64 now)
+{
+	struct bound best;
+
+	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0)
 		return false;
-	}
-	if (here->nr_dispatches % NARROW_EVERY &&
-	    time_before(now, here->narrow_served_ns + config.stall_ns)) {
-		if (pick->slot >= 0 && pick->home) {
-			if (pick->stalled)
-				return false;
-			limit = pick->key;
-			limited = true;
-		}
-		if (prev->c && prev->home &&
-		    (!limited ||
-		     time_before(READ_ONCE(prev->c->vtime), limit))) {
-			/* A tie is the waiting task's. */
-			limit = READ_ONCE(prev->c->vtime) + 1;
-			limited = true;
-		}
-	}
-	if (!take_of_cpu(cpu, limit, limited, now))
+	weigh_bound(&best, cpu, now);
+	here->by_time = best.overdue;
+	here->clock_ceiling = best.key;
+	if (!best.pid ||
+	    (!best.overdue && !(goes_before_pick(&best, cpu, pick) &&
+				goes_before_prev(&best, prev))))
 		return false;
-	here->narrow_served_ns = now;
-	return true;
+	return take_of_cpu(cpu, best.pid, now);
 }
 
 /*
@@ -139,8 +120,7 @@ static __always_inline bool keeps_running(const struct prev *prev, s32 cpu,
 	u32 slot = prev->tctx->cell;
 	u64 head;
 
-	if (!may_run_on(prev->p, prev->tctx, prev->c, cpu) ||
-	    !may_spend(prev->c, slot, now))
+	if (!may_run_on(prev->p, prev->tctx, cpu) || !may_spend(prev->c, now))
 		return false;
 	if (pick->slot < 0)
 		return true;
@@ -157,6 +137,10 @@ static __always_inline bool keeps_running(const struct prev *prev, s32 cpu,
 /* Let it run for another slice. For the clocks it begins anew. */
 static __always_inline void go_on(const struct prev *prev, struct cpu_ctx *here)
 {
+	if (!here->contended)
+		limit_lead(prev->tctx, prev->c, scx_bpf_now());
+	/* For those that wake up: its vtime is not that of its beginning. */
+	WRITE_ONCE(here->running_vtime, prev->tctx->vtime);
 	advance_clocks(prev->c, prev->tctx, here);
 	grant_slice(prev->p, prev->tctx, prev->c, here, SLICE_NS);
 }
@@ -164,7 +148,8 @@ static __always_inline void go_on(const struct prev *prev, struct cpu_ctx *here)
 /*
  * Take a task of the best cell, or let the one that was running go on. CPUs
  * whose ticks coincide pick the same task, and one of them finds it gone: it
- * picks again by the same rule, the running task included. (It once took any
+ * picks again by the same rule, the running task included. A node whose waiting
+ * tasks may not run here is passed. (It once took any
  * task it found: of 20 busy cells on 2 CPUs the first then got twice what the
  * others got. And it once forgot the running task, which kept a cell from
  * having both CPUs: weights of 100 and 300 gave 1 to 2.6.)
@@ -177,6 +162,9 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 	int attempt;
 
 	bpf_for(attempt, 0, PICK_ATTEMPTS) {
+		here->by_time = false;
+		here->clock_ceiling =
+			pick->slot >= 0 && !pick->stalled ? pick->key : 0;
 		if (prev->c && keeps_running(prev, cpu, pick, now)) {
 			go_on(prev, here);
 			taken = true;
@@ -184,9 +172,15 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 		}
 		if (pick->slot < 0)
 			break;
+		here->by_time = pick->stalled;
 		taken = take_of_cell(pick->slot, cpu, here->nr_dispatches);
 		if (taken)
 			break;
+		/* Taken by another CPU, or none of its tasks may run here. */
+		if (cell_waits_here(pick->slot) &&
+		    pick->nr_passed < PICK_ATTEMPTS)
+			pick->passed[pick->nr_passed++ % PICK_ATTEMPTS] =
+				pick->slot;
 		pick_cell(pick, cpu, now);
 	}
 	return taken;
@@ -197,6 +191,7 @@ static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
 				     const struct cpu_ctx *here, u64 now)
 {
 	struct task_ctx *tctx;
+	struct cell *box;
 
 	if (!p || !(p->scx.flags & SCX_TASK_QUEUED))
 		return;
@@ -209,8 +204,9 @@ static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
 	prev->p = p;
 	prev->tctx = tctx;
 	prev->c = cell_at(tctx->cell);
-	if (prev->c)
-		prev->home = has_first_claim(prev->c, tctx->cell, here);
+	box = cell_at(tctx->box);
+	if (box)
+		prev->home = has_first_claim(box, tctx->box, here);
 }
 
 static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
@@ -218,7 +214,7 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	struct cpu_ctx *here = cpu_at(cpu);
 	u64 now = scx_bpf_now();
 	struct prev prev = {};
-	struct pick pick;
+	struct pick pick = {};
 
 	if (!here || take_orphan())
 		return;
@@ -227,8 +223,11 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	pick_cell(&pick, cpu, now);
 	here->contended =
 		pick.nr_waiting > 1 ||
+		scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) > 0 ||
 		(pick.nr_waiting && prev.tctx && prev.tctx->cell != pick.slot);
-	if (take_narrow(cpu, here, &pick, &prev, now) ||
+	if (here->contended)
+		WRITE_ONCE(contended_ns, now);
+	if (take_bound(cpu, here, &pick, &prev, now) ||
 	    take_best(cpu, here, &prev, &pick, now) ||
 	    take_any(cpu, here->nr_dispatches, now))
 		return;
@@ -236,8 +235,8 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	 * Else the task that was running is enqueued with ENQ_LAST, and finds
 	 * a CPU that it may use, or waits for its cell's next period.
 	 */
-	if (prev.c && may_run_on(prev.p, prev.tctx, prev.c, cpu) &&
-	    may_spend(prev.c, prev.tctx->cell, now))
+	if (prev.c && may_run_on(prev.p, prev.tctx, cpu) &&
+	    may_spend(prev.c, now))
 		go_on(&prev, here);
 }
 

@@ -16,14 +16,44 @@
 #include "maps.bpf.h"
 #include "own.bpf.h"
 
+static __always_inline void count_online(void)
+{
+	const struct cpumask *online = scx_bpf_get_online_cpumask();
+
+	WRITE_ONCE(nr_online, bpf_cpumask_weight(online));
+	scx_bpf_put_cpumask(online);
+}
+
+/* Note which CPUs are offline at attach: nobody serves their queues. */
+static __always_inline void init_offline(void)
+{
+	const struct cpumask *online = scx_bpf_get_online_cpumask();
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	int cpu;
+
+	bpf_for(cpu, 0, MAX_CPUS) {
+		struct cpu_ctx *there = cpu_at(cpu);
+
+		if (cpu >= nr_cpus || !there)
+			break;
+		there->offline = !bpf_cpumask_test_cpu(cpu, online);
+		there->left = false;
+	}
+	scx_bpf_put_cpumask(online);
+	WRITE_ONCE(nr_offline, 0);
+}
+
 static __always_inline void note_online(s32 cpu)
 {
 	struct cpu_ctx *ctx = cpu_at(cpu);
 
-	if (ctx && ctx->offline) {
-		ctx->offline = false;
+	if (ctx && ctx->left) {
+		ctx->left = false;
 		__sync_fetch_and_sub(&nr_offline, 1);
 	}
+	if (ctx)
+		ctx->offline = false;
+	count_online();
 	/* Cells see anew which CPUs are theirs, and tasks their affinity. */
 	__sync_fetch_and_add(&own_seq, 1);
 	publish_all_cpus();
@@ -37,9 +67,10 @@ static __always_inline void note_offline(s32 cpu)
 	int other;
 
 	if (ctx && !ctx->offline) {
-		ctx->offline = true;
+		ctx->offline = ctx->left = true;
 		__sync_fetch_and_add(&nr_offline, 1);
 	}
+	count_online();
 	__sync_fetch_and_add(&own_seq, 1);
 	publish_all_cpus();
 	bump_config_seq();
@@ -66,7 +97,7 @@ static __always_inline bool take_orphan(void)
 		if (cpu >= nr_cpus)
 			break;
 		ctx = cpu_at(cpu);
-		if (ctx && ctx->offline &&
+		if (ctx && ctx->left &&
 		    scx_bpf_dsq_move_to_local(CPU_DSQ(cpu))) {
 			taken = true;
 			break;

@@ -15,29 +15,36 @@
 #include "own.bpf.h"
 #include "queue.bpf.h"
 
+/* Whether the task may run on a CPU, with first claim where that is asked. */
+__noinline bool suits(struct task_struct *p __arg_trusted,
+		      struct task_ctx *tctx __arg_nonnull, s32 cpu, bool home)
+{
+	struct cell *box = cell_at(tctx->box);
+	struct cpu_ctx *there = cpu_at(cpu);
+
+	return box && there &&
+	       (!home || has_first_claim(box, tctx->box, there)) &&
+	       may_run_on(p, tctx, cpu);
+}
+
 /*
  * Look at the CPUs one by one, at those of cache `llc` alone where it is one.
- * For what no cpumask says: a narrow task's CPUs, and the CPUs of a cache.
+ * For what no cpumask says: the CPUs of a guest, and those of a cache.
  */
 __noinline s32 scan_idle(struct task_struct *p __arg_trusted,
 			 struct task_ctx *tctx __arg_nonnull, s32 llc,
 			 bool home)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
-	struct cell *c = cell_at(tctx->cell);
 	s32 found = -EBUSY;
 	int cpu;
 
-	if (!c)
-		return -EINVAL;
 	bpf_for(cpu, 0, MAX_CPUS) {
-		struct cpu_ctx *there = cpu_at(cpu);
-
-		if (cpu >= nr_cpus || !there)
+		if (cpu >= nr_cpus)
 			break;
-		if ((llc >= 0 && llc_of(cpu) != llc) ||
-		    (home && !has_first_claim(c, tctx->cell, there)) ||
-		    !may_run_on(p, tctx, c, cpu) ||
+		if (llc >= 0 && llc_of(cpu) != llc)
+			continue;
+		if (!suits(p, tctx, cpu, home) ||
 		    !scx_bpf_test_and_clear_cpu_idle(cpu))
 			continue;
 		found = cpu;
@@ -73,23 +80,25 @@ static __always_inline bool none_is_idle(void)
  * where all are busy.
  */
 static __always_inline s32 take_idle_cpu(struct task_struct *p,
-					 struct task_ctx *tctx,
-					 const struct cell *c, bool home)
+					 struct task_ctx *tctx, bool home)
 {
+	struct cell *box = cell_at(tctx->box);
 	const struct cpumask *mask = NULL;
+	bool restricted;
 	s32 cpu;
 
-	if (none_is_idle())
+	if (!box || none_is_idle())
 		return -EBUSY;
-	if (tctx->narrow)
+	restricted = READ_ONCE(box->restricted);
+	if (tctx->confined || tctx->guest || (tctx->narrow && restricted))
 		return scan_idle(p, tctx, -1, home);
 	if (config.nr_llcs > 1) {
 		cpu = scan_idle(p, tctx, llc_of(scx_bpf_task_cpu(p)), home);
 		if (cpu >= 0)
 			return cpu;
 	}
-	if (READ_ONCE(c->restricted))
-		mask = home ? home_of(tctx->cell) : usable_by(tctx->cell);
+	if (restricted)
+		mask = home ? home_of(tctx->box) : usable_by(tctx->box);
 	if (!mask)
 		mask = p->cpus_ptr;
 	cpu = pick_idle(mask);

@@ -28,11 +28,16 @@ enum {
 	OWN_ATTEMPTS = 16,
 	/* A registration takes microseconds; a claim so old has no owner. */
 	CLAIM_NS = 5ULL * NSEC_PER_SEC,
-	/* One dispatch in so many goes to the CPU's own queue first. */
-	NARROW_EVERY = 8,
-	/* How far behind a CPU's owner a task of others is put that must run
-	 * there: it gets one slice in so many. */
-	STRANGER_LAG_NS = 7 * SLICE_NS,
+	/* One dispatch in so many looks at the queues of another cache first.
+	 */
+	OTHER_LLC_EVERY = 8,
+	/* Guests of a CPU that is another cell's own get a slice each time
+	 * after so long: about an eighth. */
+	GUEST_EVERY_NS = 7 * SLICE_NS,
+	/* After so long without a node that waits nothing is contended. */
+	UNCONTENDED_NS = 20 * NSEC_PER_MSEC,
+	/* So many tasks of a CPU's queue are weighed against each other. */
+	BOUND_WINDOW = 64,
 	/* Periods that are filled up at once, at most. */
 	REFILL_PERIODS_MAX = 1 << 20,
 	/* The soonest that the timer for throttled cells goes off again. */
@@ -47,7 +52,21 @@ enum {
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
 	/* Deeper cgroups than the kernel's own verifier examples walk. */
 	MAX_CGROUP_DEPTH = 32,
+	/* Limits above each other that count their tasks; all of them limit. */
+	LIMITS_COUNTED = 4,
+	/* A node's share of the machine, with all of it as: */
+	SHARE_ONE = 1 << 28,
+	SHARE_MIN = SHARE_ONE >> 20,
+	/* A weight of 1 in the sums of the tree. */
+	WEIGHT_ONE = 64,
+	/* How often weights and limits are read from the kernel's cgroups. */
+	FOLLOW_NS = 10 * NSEC_PER_MSEC,
 };
+
+/* A task of low priority has a turn in its node within so long. */
+#define TURN_NS (5ULL * NSEC_PER_SEC)
+/* More than any lag, and less than half of what wraps. */
+#define LAG_MAX (1ULL << 60)
 
 /* Queue ids: a cell's for each LLC, and a CPU's for narrow tasks. */
 #define CELL_DSQ(slot, llc) \
@@ -79,13 +98,25 @@ struct task_ctx {
 	u64 granted_ns;
 	/* Whose own CPU that is, where it is another cell's; else 0. */
 	u32 lender;
-	/* The cell whose nr_runnable counts this task, where `counted`. */
+	/* The cell that the node is, or lies in; its generation. */
+	u32 box;
+	u32 box_generation;
+	/* The node, its cell, and the limited nodes whose counts have this
+	 * task, where `counted`. */
 	u32 counted_cell;
+	u32 counted_box;
+	u32 counted_limits[LIMITS_COUNTED];
 	bool counted;
-	/* Affinity narrower than the cell: goes through a CPU's own queue. */
+	/* It made its node active, and has not run since. */
+	bool first;
+	/* Its affinity was changed. */
+	bool moved;
+	/* May not run on every CPU that is online. */
 	bool narrow;
-	/* Narrow, and bound to CPUs that its cell may not use. */
-	bool stray;
+	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
+	bool bound;
+	/* May use none of the CPUs on which its cell has first claim. */
+	bool guest;
 	/* Came into its cell from outside, itself or an ancestor by fork. */
 	bool joined;
 	/* Held to the cell's exec_allowed, narrower than its own affinity. */
@@ -112,20 +143,50 @@ struct cell_objects {
 	struct cpu_words wanted;
 	/* When its debt was last forgiven: see throttle.bpf.h. */
 	u64 forgiven_ns;
+	/* Runnable tasks below, of nodes with this one's limit. */
+	s64 nr_limited;
+	/* The tree: see tree.bpf.h. */
+	struct bpf_spin_lock lock;
+	/* How many children are active, and the sum of their weights. */
+	u32 nr_active;
+	u64 active_weight;
+	/* How much it can use by its limit and those below, in units of
+	 * SHARE_ONE a CPU; 0: all. The sum of that over its active children,
+	 * and how many of them can use all. */
+	u64 most;
+	u64 active_most;
+	u64 counted_most;
+	u32 nr_unlimited;
+	/* Its weight, as far as it can use what it gets by that; 0: all. */
+	u32 usable_weight;
+	/* The weight by which this node is in its parent's sum, or 0; and
+	 * which parent that is. Weights here are in units of 1/WEIGHT_ONE. */
+	u32 counted_weight;
+	u32 counted_parent;
+	/* When weight and limit were last read from the kernel. */
+	u64 followed_ns;
 	/* Whether its queues exist; queues die with each detach. */
 	u32 has_dsq;
 };
 
 struct cpu_ctx {
-	/* The latest cell vtime that began on this CPU. */
+	/* The latest vtime of a node that began on this CPU. */
 	u64 clock;
-	u64 narrow_served_ns;
+	/* When a guest last ran here. */
+	u64 guest_served_ns;
 	u32 nr_dispatches;
 	/* The cell whose own CPU this is, or HOST_CELL: nobody's. */
 	u32 owner;
 	bool offline;
+	/* It went offline while the scheduler runs, so its queue is served. */
+	bool left;
 	/* Whether the last dispatch left other cells waiting. */
 	bool contended;
+	/* Whether what runs here had its turn by time, not by vtime. */
+	bool by_time;
+	/* The best vtime that dispatch saw waiting, or 0: how far what comes
+	 * here moves the clocks. */
+	u64 clock_ceiling;
 	/* Whether a task of ours runs here; of which cell, and its vtime. */
 	bool busy;
 	/* Whether that cell has first claim here. */
@@ -201,20 +262,25 @@ const volatile struct scheduler_config config SEC(".rodata.config") = {
 	.stall_ns = OCIHOOK_STALL_NS,
 	.throttle_max_ns = OCIHOOK_THROTTLE_MAX_NS,
 	.timeout_ms = OCIHOOK_TIMEOUT_MS,
-	.host_share = 20,
 	.nr_llcs = 1,
 };
 
 /* Raised after every change of the cell table; tasks then look anew. */
 u64 config_seq = 1;
-/* The latest cell vtime that began anywhere, of cells without own CPUs. */
+/* The latest vtime of a node that began anywhere, of tasks that may run on all
+ * CPUs, in cells without own ones; and the latest where others waited. */
 u64 cell_clock;
+u64 contended_clock;
+/* When a CPU last saw that a node waited. */
+u64 contended_ns;
 /* The same for cells with own CPUs: they compete with each other alone. */
 u64 owner_clock;
 /* Raised by every change of what is whose own; and how many CPUs are. */
 u64 own_seq;
 u32 nr_owned;
-/* CPUs that went offline while the scheduler runs. */
+/* CPUs that are online, and those that went offline while the scheduler runs.
+ */
+u32 nr_online;
 u32 nr_offline;
 /* A bit for each cell with runnable tasks, and one for each word of those that
  * has any: all that dispatch looks at. */

@@ -3,9 +3,9 @@
  * ocihook: a cell of CPU time for every container, in one scheduler.
  *
  * A container's cgroup owns a cell; every task below it runs on the cell's
- * account. Cells share the CPUs they may use by weight, the tasks of a cell
- * share what it gets, and what belongs to no container runs in cell 0, which
- * keeps a reserved share. Cells may far outnumber CPUs.
+ * account. Cells and all other cgroups share the CPUs as cgroup v2 documents
+ * it: by weight among siblings, and within each limit above. What belongs to no
+ * container runs in cell 0. Cells may far outnumber CPUs.
  *
  * This file is the table of contents. Each topic is a header of its own:
  *
@@ -14,8 +14,11 @@
  *	maps.bpf.h	what is remembered
  *
  *	task.bpf.h	how tasks come and go
- *	cell.bpf.h	from a task to its cell
- *	active.bpf.h	which cells have runnable tasks
+ *	cell.bpf.h	from a task to its node and its cell
+ *	tree.bpf.h	how much of the machine a node is due
+ *	node.bpf.h	cgroups that come and go
+ *	follow.bpf.h	their weights and limits, as the kernel has them
+ *	active.bpf.h	which nodes have runnable tasks
  *	own.bpf.h	CPUs that are somebody's own
  *	affinity.bpf.h	the CPUs of cells and tasks
  *	hotplug.bpf.h	CPUs that come and go
@@ -27,7 +30,8 @@
  *	idle.bpf.h	which idle CPU a task gets
  *	place.bpf.h	where a runnable task goes
  *	preempt.bpf.h	who has to stop for it
- *	pick.bpf.h	which cell a CPU serves
+ *	pick.bpf.h	which node a CPU serves
+ *	bound.bpf.h	tasks that wait for one CPU
  *	dispatch.bpf.h	what a CPU runs next
  *	stats.bpf.h	how long tasks waited, how often they were stopped
  *	dump.bpf.h	all of that for the kernel's log
@@ -38,7 +42,6 @@
  *	apply.bpf.h	what a request wishes
  *	shared.bpf.h	cells of several cgroups
  *	register.bpf.h	how a cgroup gets its cell
- *	follow.bpf.h	live changes of cpu.weight and cpu.max
  *	sweep.bpf.h	what is left by those who did not come back
  *	programs.bpf.h	what user space calls
  *	fault.bpf.h	forks that fail, in an object for tests alone
@@ -50,7 +53,7 @@
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
 #include "dump.bpf.h"
-#include "follow.bpf.h"
+#include "node.bpf.h"
 #include "place.bpf.h"
 #include "programs.bpf.h"
 #include "share.bpf.h"
@@ -137,13 +140,13 @@ void ocihook_running(u64 *ctx)
 		return;
 	c = cell_at(tctx->cell);
 	here = cpu_at(scx_bpf_task_cpu(p));
-	stats = stats_of(tctx->cell);
+	stats = stats_of(tctx->box);
 	if (!c || !here || !stats)
 		return;
 	advance_clocks(c, tctx, here);
-	note_running(c, tctx, here, now);
+	note_running(tctx, here, now);
 	note_wait_over(tctx, stats, now);
-	tctx->lender = here->owner == tctx->cell ? HOST_CELL : here->owner;
+	tctx->lender = here->owner == tctx->box ? HOST_CELL : here->owner;
 	grant_slice(p, tctx, c, here, p->scx.slice);
 	stats->nr_runs++;
 }
@@ -179,8 +182,10 @@ void ocihook_set_cpumask(u64 *ctx)
 	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
 
 	/* Whether it is narrow is seen anew at its next enqueue. */
-	if (tctx)
+	if (tctx) {
 		tctx->seq = 0;
+		tctx->moved = true;
+	}
 }
 
 SEC("struct_ops/ocihook_cgroup_set_weight")
@@ -193,6 +198,23 @@ SEC("struct_ops/ocihook_cgroup_set_bandwidth")
 void ocihook_cgroup_set_bandwidth(u64 *ctx)
 {
 	follow_quota((struct cgroup *)ctx[0], ctx[1], ctx[2], ctx[3]);
+}
+
+SEC("struct_ops/ocihook_cgroup_set_idle")
+void ocihook_cgroup_set_idle(u64 *ctx)
+{
+	/* What it weighs without it, the next task of it tells. */
+	follow_weight((struct cgroup *)ctx[0], ctx[1] ? OCIHOOK_WEIGHT_MIN : 0);
+}
+
+/*
+ * A task of a higher class takes the CPU. What waits in its local queue, and
+ * what ran there, is enqueued anew: other CPUs may have time for it.
+ */
+SEC("struct_ops/ocihook_cpu_release")
+void ocihook_cpu_release(u64 *ctx)
+{
+	scx_bpf_reenqueue_local();
 }
 
 SEC("struct_ops/ocihook_cpu_online")
@@ -216,6 +238,8 @@ s32 ocihook_init(u64 *ctx)
 
 	if (!rec || nr_cpus > MAX_CPUS)
 		return -EINVAL;
+	init_offline();
+	count_online();
 	err = init_table();
 	if (!err)
 		err = init_timer();
@@ -230,7 +254,6 @@ s32 ocihook_init(u64 *ctx)
 	}
 	rec->nr_cpus = nr_cpus;
 	rec->root_cgid = config.root_cgid;
-	rec->host_share = config.host_share;
 	rec->exit_kind = 0;
 	rec->exited_ns = 0;
 	WRITE_ONCE(rec->attached_ns, bpf_ktime_get_ns());
@@ -265,8 +288,12 @@ struct sched_ext_ops ocihook_ops = {
 	.quiescent = (void *)ocihook_quiescent,
 	.enable = (void *)ocihook_enable,
 	.set_cpumask = (void *)ocihook_set_cpumask,
+	.cgroup_init = (void *)ocihook_cgroup_init,
+	.cgroup_exit = (void *)ocihook_cgroup_exit,
 	.cgroup_set_weight = (void *)ocihook_cgroup_set_weight,
 	.cgroup_set_bandwidth = (void *)ocihook_cgroup_set_bandwidth,
+	.cgroup_set_idle = (void *)ocihook_cgroup_set_idle,
+	.cpu_release = (void *)ocihook_cpu_release,
 	.cpu_online = (void *)ocihook_cpu_online,
 	.cpu_offline = (void *)ocihook_cpu_offline,
 	.init_task = (void *)ocihook_init_task,

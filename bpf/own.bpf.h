@@ -2,9 +2,10 @@
 /*
  * CPUs that are somebody's own: lent while idle, and back at once.
  *
- * A CPU has one owner or none. What follows for a cell are two sets of CPUs,
- * within its cpuset and among those online: `home`, where it has first claim,
- * and `usable`, where it may run at all:
+ * A CPU has one owner or none. What follows for a cell are two sets of CPUs
+ * among those online: `home`, where it has first claim, and `usable`, where it
+ * may run at all. Its cpuset is no part of them: the kernel has that in the
+ * affinity of each task, and keeps it right.
  *
  *	the cell	home			usable, besides home
  *	has own CPUs	those			nobody's, and lent ones
@@ -12,8 +13,8 @@
  *
  * the last column only where the cell borrows. Whoever has first claim goes
  * before everybody else: when choosing what to run, and by preempting what
- * runs. A cell that has no home, since all of its cpuset is owned by others,
- * is a guest: its tasks are treated as bound to those CPUs (affinity.bpf.h).
+ * runs. A task whose affinity has no CPU of its cell's home is a guest there
+ * (affinity.bpf.h).
  *
  * The owner of each CPU (struct cpu_ctx) is the truth, changed by
  * compare-and-swap; the sets are made from it. Whoever changed an owner makes
@@ -57,14 +58,14 @@ static __always_inline bool has_first_claim(const struct cell *c, u32 slot,
 	return owner ? owner == slot : !(READ_ONCE(c->flags) & CELL_FLAG_OWNS);
 }
 
-/* The cell's claim on a CPU that is online and in its cpuset. */
+/* The cell's claim on a CPU that is online. */
 static __always_inline enum claim claim_on(const struct cell *c, u32 slot,
 					   const struct cpu_ctx *there)
 {
 	u32 owner = READ_ONCE(there->owner), flags = READ_ONCE(c->flags);
 	struct cell *lender;
 
-	if (flags & CELL_FLAG_GUEST || has_first_claim(c, slot, there))
+	if (has_first_claim(c, slot, there))
 		return CLAIM_HOME;
 	if (flags & CELL_FLAG_NO_BORROW)
 		return CLAIM_NONE;
@@ -80,39 +81,32 @@ static __always_inline bool cpu_is_up(const struct cpu_ctx *there, s32 cpu,
 	return !there->offline && bpf_cpumask_test_cpu(cpu, online);
 }
 
-/* See whether the cell owns CPUs that are up, and whether it has a home. */
+/* See whether the cell owns CPUs that are up. */
 __noinline int see_ownership(u32 slot)
 {
-	u32 nr_cpus = scx_bpf_nr_cpu_ids(), flags = 0;
-	/* Not counts: the verifier would follow each of their values. */
-	bool owned = false, nobodys = false;
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	/* Not a count: the verifier would follow each of its values. */
+	bool owned = false;
 	struct cell *c = cell_at(slot);
 	const struct cpumask *online;
-	bool cpuset;
 	int cpu;
 
 	if (!c)
 		return 0;
-	cpuset = cpu_words_any(&c->allowed);
 	online = scx_bpf_get_online_cpumask();
 	bpf_for(cpu, 0, MAX_CPUS) {
 		struct cpu_ctx *there = cpu_at(cpu);
 
 		if (cpu >= nr_cpus || !there)
 			break;
-		if (!cpu_is_up(there, cpu, online) ||
-		    (cpuset && !cpu_words_test(&c->allowed, cpu)))
-			continue;
-		owned |= READ_ONCE(there->owner) == slot;
-		nobodys |= !READ_ONCE(there->owner);
+		if (cpu_is_up(there, cpu, online))
+			owned |= READ_ONCE(there->owner) == slot;
 	}
 	scx_bpf_put_cpumask(online);
 	if (slot != HOST_CELL && owned)
-		flags = CELL_FLAG_OWNS;
-	else if (!nobodys)
-		flags = CELL_FLAG_GUEST;
-	__sync_fetch_and_and(&c->flags, ~(CELL_FLAG_OWNS | CELL_FLAG_GUEST));
-	__sync_fetch_and_or(&c->flags, flags);
+		__sync_fetch_and_or(&c->flags, CELL_FLAG_OWNS);
+	else
+		__sync_fetch_and_and(&c->flags, ~CELL_FLAG_OWNS);
 	return 0;
 }
 
@@ -128,12 +122,10 @@ __noinline int make_cpu_sets(u32 slot)
 	struct cell *c = cell_at(slot);
 	const struct cpumask *online;
 	u64 word = 0;
-	bool cpuset;
 	int cpu;
 
 	if (!c || !objects)
 		return -EINVAL;
-	cpuset = cpu_words_any(&c->allowed);
 	home = bpf_cpumask_create();
 	if (!home)
 		return -ENOMEM;
@@ -149,8 +141,7 @@ __noinline int make_cpu_sets(u32 slot)
 
 		if (!there)
 			break;
-		if (cpu < nr_cpus && cpu_is_up(there, cpu, online) &&
-		    (!cpuset || cpu_words_test(&c->allowed, cpu)))
+		if (cpu < nr_cpus && cpu_is_up(there, cpu, online))
 			claim = claim_on(c, slot, there);
 		if (claim == CLAIM_HOME)
 			bpf_cpumask_set_cpu(cpu, home);
@@ -178,8 +169,8 @@ __noinline int make_cpu_sets(u32 slot)
 }
 
 /*
- * Publish where the cell may run. One that has no cpuset while nobody owns a
- * CPU needs no sets. A failure leaves what was there.
+ * Publish where the cell may run. While nobody owns a CPU it needs no sets. A
+ * failure leaves what was there.
  */
 __noinline int publish_cpus(u32 slot)
 {
@@ -191,10 +182,9 @@ __noinline int publish_cpus(u32 slot)
 	bpf_for(attempt, 0, OWN_ATTEMPTS) {
 		u64 seq = READ_ONCE(own_seq);
 
-		if (!READ_ONCE(nr_owned) && !cpu_words_any(&c->allowed)) {
+		if (!READ_ONCE(nr_owned)) {
 			WRITE_ONCE(c->restricted, 0);
-			__sync_fetch_and_and(
-				&c->flags, ~(CELL_FLAG_OWNS | CELL_FLAG_GUEST));
+			__sync_fetch_and_and(&c->flags, ~CELL_FLAG_OWNS);
 		} else {
 			see_ownership(slot);
 			err = make_cpu_sets(slot);

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which cell a CPU serves next: of those that wait and may run here, one with
- * first claim before all others, then one that no CPU served for stall_ns, then
+ * Which node a CPU serves next: of those that wait and may run here, one whose
+ * turn is overdue, then one whose cell has first claim before all others, then
  * the one furthest behind.
+ *
+ * A turn is overdue after stall_ns, divided by the node's runnable tasks: so
+ * each of them runs within about that time, whatever weights say. A node that
+ * gets what it is due is served more often by far, until there are thousands
+ * of tasks for each CPU.
  */
 #ifndef OCIHOOK_PICK_BPF_H
 #define OCIHOOK_PICK_BPF_H
@@ -16,7 +21,7 @@
 
 /* The choice so far: `slot` is -1 while there is none. */
 struct pick {
-	/* The cell's vtime, or when it was last served if it is stalled. */
+	/* The node's vtime, or since when its turn is overdue if it is. */
 	u64 key;
 	s32 slot;
 	/* How many cells wait for this CPU. */
@@ -24,25 +29,51 @@ struct pick {
 	bool stalled;
 	/* Whether the cell has first claim on this CPU. */
 	bool home;
+	/* Nodes none of whose waiting tasks may run here, after all. */
+	u32 nr_passed;
+	u32 passed[PICK_ATTEMPTS];
 };
 
-/* Weigh one cell against the choice so far. */
+/* When the node's turn is overdue. */
+static __always_inline u64 overdue_ns(const struct cell *c)
+{
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+
+	return READ_ONCE(c->served_ns) +
+	       config.stall_ns / (nr_runnable > 1 ? (u64)nr_runnable : 1);
+}
+
+static __always_inline bool was_passed(const struct pick *pick, u32 slot)
+{
+	bool passed = false;
+	int i;
+
+	UNROLLED
+	for (i = 0; i < PICK_ATTEMPTS; i++)
+		passed |= i < pick->nr_passed && pick->passed[i] == slot;
+	return passed;
+}
+
+/* Weigh one node against the choice so far. */
 __noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
-	struct cell *c = cell_at(slot);
+	struct cell *c = cell_at(slot), *box;
 	bool stalled, home;
 	u64 key;
 
-	if (!pick || !here || !c || !cell_may_use(c, cpu) ||
-	    !cell_waits_here(slot) || !may_spend(c, slot, now))
+	if (!pick || !here || !c || was_passed(pick, slot) ||
+	    !cell_waits_here(slot))
+		return 0;
+	box = cell_at(READ_ONCE(c->box));
+	if (!box || !cell_may_use(box, cpu) || !may_spend(c, now))
 		return 0;
 	pick->nr_waiting++;
-	home = has_first_claim(c, slot, here);
+	key = overdue_ns(c);
+	stalled = !time_before(now, key);
+	home = stalled || has_first_claim(box, READ_ONCE(c->box), here);
 	if (pick->slot >= 0 && pick->home && !home)
 		return 0;
-	key = READ_ONCE(c->served_ns);
-	stalled = !time_before(now, key + config.stall_ns);
 	if (!stalled)
 		key = READ_ONCE(c->vtime);
 	if (pick->slot >= 0 && pick->home == home) {
@@ -58,7 +89,7 @@ __noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
 	return 0;
 }
 
-/* The best cell with waiting tasks that may use `cpu`. */
+/* The best node with waiting tasks that may use `cpu`, of those not passed. */
 __noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
 {
 	u64 words = READ_ONCE(active_words);

@@ -19,14 +19,13 @@ static __always_inline bool is_cpu_kthread(struct task_struct *p)
 
 /* Whether the task's last CPU is idle and its own; it is then taken. */
 static __always_inline bool take_last_cpu(struct task_struct *p,
-					  struct task_ctx *tctx,
-					  const struct cell *c, s32 cpu)
+					  struct task_ctx *tctx, s32 cpu)
 {
+	struct cell *box = cell_at(tctx->box);
 	struct cpu_ctx *there = cpu_at(cpu);
 
-	return there && has_first_claim(c, tctx->cell, there) &&
-	       may_run_on(p, tctx, c, cpu) &&
-	       scx_bpf_test_and_clear_cpu_idle(cpu);
+	return there && box && has_first_claim(box, tctx->box, there) &&
+	       may_run_on(p, tctx, cpu) && scx_bpf_test_and_clear_cpu_idle(cpu);
 }
 
 /*
@@ -40,50 +39,31 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 	struct cell *c = cell_at(tctx->cell);
 	s32 cpu = prev_cpu;
 
-	if (!c || !may_spend(c, tctx->cell, scx_bpf_now()))
+	if (!c || !may_spend(c, scx_bpf_now()))
 		return prev_cpu;
-	if (!take_last_cpu(p, tctx, c, prev_cpu))
-		cpu = take_idle_cpu(p, tctx, c, true);
+	if (!take_last_cpu(p, tctx, prev_cpu))
+		cpu = take_idle_cpu(p, tctx, true);
 	if (cpu < 0)
 		return prev_cpu;
-	limit_lag(p, c);
+	limit_lag(p, tctx, c);
 	limit_task_lag(p, tctx, c);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, 0);
 	return cpu;
 }
 
-/*
- * The key of a narrow task in a CPU's queue: its cell's vtime, as far as that
- * means anything there. Where another cell has first claim, the two are not
- * comparable; such a task is put behind what runs there, so that it gets a
- * slice in so many and no more.
- */
-static __always_inline u64 narrow_key(const struct task_ctx *tctx,
-				      const struct cell *c,
-				      const struct cpu_ctx *there)
-{
-	struct cell *owner;
-
-	if (has_first_claim(c, tctx->cell, there))
-		return READ_ONCE(c->vtime);
-	owner = cell_at(READ_ONCE(there->owner));
-	return STRANGER_LAG_NS + (READ_ONCE(there->owner) && owner
-					  ? READ_ONCE(owner->vtime)
-					  : READ_ONCE(there->clock));
-}
-
 /* Into the queue of one CPU: an idle one, else where the task last ran. */
-static __always_inline void enqueue_narrow(struct task_struct *p,
-					   struct task_ctx *tctx,
-					   struct cell *c, u64 enq_flags)
+static __always_inline void enqueue_bound(struct task_struct *p,
+					  struct task_ctx *tctx, struct cell *c,
+					  u64 enq_flags)
 {
-	struct cell_stats *stats = stats_of(tctx->cell);
-	s32 cpu = take_idle_cpu(p, tctx, c, false);
+	struct cell_stats *stats = stats_of(tctx->box);
+	bool may = may_spend(c, scx_bpf_now());
+	s32 cpu = may ? take_idle_cpu(p, tctx, false) : -EBUSY;
 	struct cpu_ctx *there;
 	s64 lead;
 
 	if (cpu < 0)
-		cpu = narrow_cpu(p, tctx, c);
+		cpu = bound_cpu(p, tctx);
 	there = cpu_at(cpu);
 	if (!there) {
 		/* Not seen: ops.init refuses more CPUs than there is room for.
@@ -93,13 +73,11 @@ static __always_inline void enqueue_narrow(struct task_struct *p,
 	}
 	if (stats)
 		stats->nr_narrow++;
-	scx_bpf_dsq_insert_vtime(p, CPU_DSQ(cpu), SLICE_NS,
-				 narrow_key(tctx, c, there), enq_flags);
-	if (!may_spend(c, tctx->cell, scx_bpf_now()))
+	scx_bpf_dsq_insert(p, CPU_DSQ(cpu), SLICE_NS, enq_flags);
+	if (!may)
 		return;
 	lead = lead_over(tctx, c, there);
-	if (lead == CLAIM_LEAD ||
-	    (enq_flags & SCX_ENQ_WAKEUP && lead > PREEMPT_NS))
+	if (lead == CLAIM_LEAD || (enq_flags & SCX_ENQ_WAKEUP && lead > 0))
 		preempt(cpu);
 	else
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
@@ -113,33 +91,36 @@ static __always_inline void enqueue_narrow(struct task_struct *p,
  * looks after the insertion: the kick is carried out when this CPU lets go of
  * its runqueue.
  */
-static __always_inline void enqueue_wide(struct task_struct *p,
+static __always_inline void enqueue_free(struct task_struct *p,
 					 struct task_ctx *tctx, struct cell *c,
 					 u64 enq_flags)
 {
+	struct cell *box = cell_at(tctx->box);
 	struct victim victim = {};
+	bool restricted;
 	s32 cpu;
 
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 				 SLICE_NS, tctx->vtime, enq_flags);
-	if (!may_spend(c, tctx->cell, scx_bpf_now()))
+	if (!box || !may_spend(c, scx_bpf_now()))
 		return;
-	cpu = take_idle_cpu(p, tctx, c, true);
+	cpu = take_idle_cpu(p, tctx, true);
 	if (cpu >= 0) {
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 		return;
 	}
-	if (!READ_ONCE(c->restricted) && !(enq_flags & SCX_ENQ_WAKEUP))
+	restricted = READ_ONCE(box->restricted);
+	if (!restricted && !(enq_flags & SCX_ENQ_WAKEUP))
 		return;
 	find_victim(&victim, p, tctx);
 	if (victim.lead == CLAIM_LEAD) {
 		preempt(victim.cpu);
 		return;
 	}
-	cpu = READ_ONCE(c->restricted) ? take_idle_cpu(p, tctx, c, false) : -1;
+	cpu = restricted ? take_idle_cpu(p, tctx, false) : -1;
 	if (cpu >= 0)
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-	else if (enq_flags & SCX_ENQ_WAKEUP && victim.lead > PREEMPT_NS)
+	else if (enq_flags & SCX_ENQ_WAKEUP && victim.lead > 0)
 		preempt(victim.cpu);
 }
 
@@ -159,14 +140,14 @@ static __always_inline void enqueue_task(struct task_struct *p,
 				   enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
-	limit_lag(p, c);
+	limit_lag(p, tctx, c);
 	limit_task_lag(p, tctx, c);
 	if (preempt_at_once(p, tctx, c, enq_flags))
 		return;
-	if (tctx->narrow)
-		enqueue_narrow(p, tctx, c, enq_flags);
+	if (tctx->bound)
+		enqueue_bound(p, tctx, c, enq_flags);
 	else
-		enqueue_wide(p, tctx, c, enq_flags);
+		enqueue_free(p, tctx, c, enq_flags);
 }
 
 #endif /* OCIHOOK_PLACE_BPF_H */

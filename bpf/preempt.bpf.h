@@ -20,6 +20,7 @@
 #include "own.bpf.h"
 #include "pick.bpf.h"
 #include "queue.bpf.h"
+#include "share.bpf.h"
 #include "stats.bpf.h"
 #include "throttle.bpf.h"
 
@@ -33,13 +34,15 @@ struct victim {
 };
 
 /* Note what begins to run on a CPU, for those that wake up meanwhile. */
-static __always_inline void note_running(const struct cell *c,
-					 struct task_ctx *tctx,
+static __always_inline void note_running(struct task_ctx *tctx,
 					 struct cpu_ctx *here, u64 now)
 {
+	struct cell *box = cell_at(tctx->box);
+
 	WRITE_ONCE(here->running_cell, tctx->cell);
 	WRITE_ONCE(here->running_vtime, tctx->vtime);
-	WRITE_ONCE(here->running_home, has_first_claim(c, tctx->cell, here));
+	WRITE_ONCE(here->running_home,
+		   box && has_first_claim(box, tctx->box, here));
 	WRITE_ONCE(here->running_since_ns, now);
 	WRITE_ONCE(here->busy, true);
 }
@@ -59,23 +62,33 @@ static __always_inline void preempt(s32 cpu)
 	scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
 }
 
-/* How far what runs on a CPU is ahead of the task, in virtual time. */
+/*
+ * By how much more than the margin what runs on a CPU is ahead of the task, in
+ * virtual time. The margin is PREEMPT_NS of what runs there.
+ */
 static __always_inline s64 lead_over(struct task_ctx *tctx,
 				     const struct cell *c,
 				     const struct cpu_ctx *there)
 {
-	struct cell *running;
+	u32 slot = READ_ONCE(there->running_cell);
+	struct cell *running, *box;
 	bool home;
 
 	if (!READ_ONCE(there->busy))
 		return 0;
-	if (READ_ONCE(there->running_cell) == tctx->cell)
-		return READ_ONCE(there->running_vtime) - tctx->vtime;
-	home = has_first_claim(c, tctx->cell, there);
+	if (slot == tctx->cell)
+		return READ_ONCE(there->running_vtime) - tctx->vtime -
+		       PREEMPT_NS;
+	box = cell_at(tctx->box);
+	if (!box)
+		return 0;
+	home = has_first_claim(box, tctx->box, there);
 	if (home != READ_ONCE(there->running_home))
 		return home ? CLAIM_LEAD : 0;
-	running = cell_at(READ_ONCE(there->running_cell));
-	return running ? READ_ONCE(running->vtime) - READ_ONCE(c->vtime) : 0;
+	running = cell_at(slot);
+	return running ? READ_ONCE(running->vtime) - READ_ONCE(c->vtime) -
+				 cost_at(share_of(slot), PREEMPT_NS)
+		       : 0;
 }
 
 /*
@@ -90,18 +103,19 @@ __noinline int find_victim(struct victim *victim __arg_nonnull,
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
 	struct cell *c = cell_at(tctx->cell);
+	struct cell *box = cell_at(tctx->box);
 	s32 last = scx_bpf_task_cpu(p);
 	struct cpu_ctx *there = cpu_at(last);
 	int cpu;
 
-	if (!c)
+	if (!c || !box)
 		return 0;
 	victim->cpu = last;
-	victim->lead = there && may_run_on(p, tctx, c, last)
+	victim->lead = there && may_run_on(p, tctx, last)
 			       ? lead_over(tctx, c, there)
 			       : 0;
-	if (victim->lead > PREEMPT_NS &&
-	    (victim->lead == CLAIM_LEAD || !READ_ONCE(c->restricted)))
+	if (victim->lead > 0 &&
+	    (victim->lead == CLAIM_LEAD || !READ_ONCE(box->restricted)))
 		return 0;
 	bpf_for(cpu, 0, MAX_CPUS) {
 		s64 lead;
@@ -109,7 +123,7 @@ __noinline int find_victim(struct victim *victim __arg_nonnull,
 		there = cpu_at(cpu);
 		if (cpu >= nr_cpus || !there)
 			break;
-		if (!may_run_on(p, tctx, c, cpu))
+		if (!may_run_on(p, tctx, cpu))
 			continue;
 		lead = lead_over(tctx, c, there);
 		if (lead > victim->lead) {
@@ -125,10 +139,10 @@ static __always_inline bool is_first(const struct task_ctx *tctx,
 				     const struct cell *c, s32 cpu, u64 now)
 {
 	u64 vtime = READ_ONCE(c->vtime), head;
-	struct pick pick;
+	struct pick pick = {};
 
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0 ||
-	    (head_vtime(CPU_DSQ(cpu), &head) && !time_before(vtime, head)))
+	    scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) > 0)
 		return false;
 	pick_cell(&pick, cpu, now);
 	if (pick.slot < 0)
@@ -152,20 +166,21 @@ static __always_inline bool preempt_at_once(struct task_struct *p,
 					    struct cell *c, u64 enq_flags)
 {
 	s32 cpu = scx_bpf_task_cpu(p);
+	struct cell *box = cell_at(tctx->box);
 	struct cpu_ctx *there = cpu_at(cpu);
 	u64 now = scx_bpf_now();
 	s64 lead;
 
-	if (!there || !(enq_flags & SCX_ENQ_WAKEUP) ||
-	    !has_first_claim(c, tctx->cell, there) ||
-	    !may_run_on(p, tctx, c, cpu))
+	if (!there || !box || !(enq_flags & SCX_ENQ_WAKEUP) ||
+	    !has_first_claim(box, tctx->box, there) ||
+	    !may_run_on(p, tctx, cpu))
 		return false;
 	lead = lead_over(tctx, c, there);
 	/* A restricted cell may have lent another CPU, or find one idle. */
-	if (lead <= PREEMPT_NS ||
-	    (lead != CLAIM_LEAD && READ_ONCE(c->restricted)) ||
-	    !may_spend(c, tctx->cell, now) || !is_first(tctx, c, cpu, now))
+	if (lead <= 0 || (lead != CLAIM_LEAD && READ_ONCE(box->restricted)) ||
+	    !may_spend(c, now) || !is_first(tctx, c, cpu, now))
 		return false;
+	there->contended = true;
 	note_preempt(cpu);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS,
 			   enq_flags | SCX_ENQ_PREEMPT);

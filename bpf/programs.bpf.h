@@ -162,8 +162,8 @@ static __always_inline int describe_task(struct task_struct *p,
 
 	if (!tctx)
 		return -ENODEV;
-	query->cell = tctx->cell;
-	query->generation = tctx->generation;
+	query->cell = tctx->box;
+	query->generation = tctx->box_generation;
 	query->cgid = tctx->cgid;
 	return 0;
 }
@@ -195,15 +195,15 @@ int cgroup_rmdir(u64 *ctx)
 	struct cgroup *cgrp = (struct cgroup *)ctx[0];
 	struct cgroup_cell *hint;
 	struct cell *c;
-	u64 ref;
+	u32 slot;
 
 	hint = bpf_cgrp_storage_get(&cgroup_cells, cgrp, 0, 0);
 	if (!hint)
 		return 0;
-	ref = READ_ONCE(hint->ref);
-	c = cell_at((u32)ref);
-	if (c && (u32)ref != HOST_CELL)
-		release_slot(ref, ref >> 32);
+	slot = READ_ONCE(hint->ref);
+	c = cell_at(slot);
+	if (c && slot != HOST_CELL && READ_ONCE(c->cgid) == cgrp->kn->id)
+		release_slot(slot, READ_ONCE(c->generation));
 	return 0;
 }
 

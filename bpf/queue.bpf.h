@@ -105,8 +105,8 @@ static __always_inline bool cell_head_vtime(u32 slot, s32 cpu, u64 *vtime)
 }
 
 /*
- * Take a task of the cell. Every NARROW_EVERY dispatches the search begins at
- * another cache in turn: a queue whose own CPUs are busy with other cells is
+ * Take a task of the cell. Every OTHER_LLC_EVERY dispatches the search begins
+ * at another cache in turn: a queue whose own CPUs are busy with other cells is
  * served by the rest.
  */
 __noinline int take_of_cell(u32 slot, s32 cpu, u32 nr_dispatches)
@@ -117,8 +117,8 @@ __noinline int take_of_cell(u32 slot, s32 cpu, u32 nr_dispatches)
 
 	if (config.nr_llcs <= 1)
 		return scx_bpf_dsq_move_to_local(CELL_DSQ(slot, 0));
-	if (nr_dispatches % NARROW_EVERY == 0)
-		first = nr_dispatches / NARROW_EVERY;
+	if (nr_dispatches % OTHER_LLC_EVERY == 0)
+		first = nr_dispatches / OTHER_LLC_EVERY;
 	bpf_for(step, 0, nr_llcs()) {
 		taken = scx_bpf_dsq_move_to_local(
 			CELL_DSQ(slot, (first + step) % nr_llcs()));

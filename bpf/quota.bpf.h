@@ -8,7 +8,11 @@
  * at a tick, so a cell may use more than it has: the debt is carried over, and
  * over some periods the quota holds.
  *
- * What happens to a cell whose budget is spent is in throttle.bpf.h.
+ * A limit counts for all that lies below: what a task uses is charged to each
+ * limited node from its own up to the root (c->limited leads from one to the
+ * next), and it runs while all of them have a budget.
+ *
+ * What happens to a node whose budget is spent is in throttle.bpf.h.
  */
 #ifndef OCIHOOK_QUOTA_BPF_H
 #define OCIHOOK_QUOTA_BPF_H
@@ -24,9 +28,10 @@ static __always_inline u64 period_end(const struct cell *c)
  * Whether the quota is too little for all that want to run: a slice for each of
  * them would take longer than throttle_max_ns. In microseconds, for room.
  */
-static __always_inline bool is_starved(const struct cell *c)
+static __always_inline bool is_starved(const struct cell *c,
+				       const struct cell_objects *node)
 {
-	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+	s64 nr_runnable = READ_ONCE(node->nr_limited);
 	u64 period_us = READ_ONCE(c->period_ns) / NSEC_PER_USEC;
 	u64 quota_us = READ_ONCE(c->quota_ns) / NSEC_PER_USEC;
 
@@ -42,7 +47,8 @@ static __always_inline bool is_starved(const struct cell *c)
  * many periods that takes. The one that moves period_began_ns does it; what
  * others spend meanwhile is not lost, since a difference is added.
  */
-static __always_inline void refill(struct cell *c, u64 now)
+static __always_inline void refill(struct cell *c,
+				   const struct cell_objects *node, u64 now)
 {
 	u64 began = READ_ONCE(c->period_began_ns);
 	u64 period_ns = READ_ONCE(c->period_ns);
@@ -61,25 +67,77 @@ static __always_inline void refill(struct cell *c, u64 now)
 		periods = REFILL_PERIODS_MAX;
 	has = had + (s64)(periods * quota_ns);
 	if (has > most)
-		has = had > most && is_starved(c) ? had : most;
+		has = had > most && is_starved(c, node) ? had : most;
 	__sync_fetch_and_add(&c->budget_ns, has - had);
 }
 
-/* How long a task of the cell may run at once, at most `slice_ns`. */
-static __always_inline u64 affordable(const struct cell *c, u64 slice_ns)
+/* See which limit comes first, from the node up. */
+static __always_inline void see_limit(struct cell *c, u32 slot)
 {
-	s64 budget_ns = READ_ONCE(c->budget_ns);
+	const struct cell *above = cell_at(READ_ONCE(c->parent));
+	u32 limit = above ? READ_ONCE(above->limited) : 0;
 
-	if (!READ_ONCE(c->quota_ns) || budget_ns >= (s64)slice_ns)
-		return slice_ns;
-	return budget_ns > SLICE_MIN_NS ? budget_ns : SLICE_MIN_NS;
+	WRITE_ONCE(c->limited, READ_ONCE(c->quota_ns) ? slot : limit);
 }
 
-/* Charge the budget; a refund is negative. */
-static __always_inline void spend(struct cell *c, s64 spent_ns)
+/* The limited node after this one, on the way to the root; 0: there is none. */
+static __always_inline u32 next_limit(const struct cell *limit)
 {
-	if (READ_ONCE(c->quota_ns))
-		__sync_fetch_and_sub(&c->budget_ns, spent_ns);
+	const struct cell *above = cell_at(READ_ONCE(limit->parent));
+
+	return above ? READ_ONCE(above->limited) : 0;
+}
+
+/* How long a task may run at once by each limit from `limit` up. */
+__noinline u64 affordable_below(u32 limit, u64 slice_ns)
+{
+	int up;
+
+	bpf_for(up, 0, MAX_CGROUP_DEPTH) {
+		struct cell *c = cell_at(limit);
+		s64 budget_ns;
+
+		if (!limit || !c)
+			break;
+		budget_ns = READ_ONCE(c->budget_ns);
+		if (READ_ONCE(c->quota_ns) && budget_ns < (s64)slice_ns)
+			slice_ns = budget_ns > SLICE_MIN_NS ? budget_ns
+							    : SLICE_MIN_NS;
+		limit = next_limit(c);
+	}
+	return slice_ns;
+}
+
+static __always_inline u64 affordable(const struct cell *c, u64 slice_ns)
+{
+	u32 limit = READ_ONCE(c->limited);
+
+	return limit ? affordable_below(limit, slice_ns) : slice_ns;
+}
+
+/* Charge each budget from `limit` up; a refund is negative. */
+__noinline int spend_below(u32 limit, s64 spent_ns)
+{
+	int up;
+
+	bpf_for(up, 0, MAX_CGROUP_DEPTH) {
+		struct cell *c = cell_at(limit);
+
+		if (!limit || !c)
+			break;
+		if (READ_ONCE(c->quota_ns))
+			__sync_fetch_and_sub(&c->budget_ns, spent_ns);
+		limit = next_limit(c);
+	}
+	return 0;
+}
+
+static __always_inline void spend(const struct cell *c, s64 spent_ns)
+{
+	u32 limit = READ_ONCE(c->limited);
+
+	if (limit)
+		spend_below(limit, spent_ns);
 }
 
 /* Wake the idle CPUs; the busy ones look by themselves. */

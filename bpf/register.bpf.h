@@ -8,7 +8,7 @@
 #include "table.bpf.h"
 
 /* What the cgroup's storage holds, live or stale; 0 where there is none. */
-static __always_inline u64 cell_ref(struct cgroup *cgrp)
+static __always_inline u64 stored_ref(struct cgroup *cgrp)
 {
 	struct cgroup_cell *hint;
 	u64 ref = 0;
@@ -19,6 +19,17 @@ static __always_inline u64 cell_ref(struct cgroup *cgrp)
 		ref = READ_ONCE(hint->ref);
 	bpf_rcu_read_unlock();
 	return ref;
+}
+
+/* The slot that is the cgroup's, with its generation of now; or 0. */
+static __always_inline u64 cell_ref(struct cgroup *cgrp)
+{
+	u32 slot = stored_ref(cgrp);
+	struct cell *c = cell_at(slot);
+
+	if (slot == HOST_CELL || !c || READ_ONCE(c->cgid) != cgrp->kn->id)
+		return 0;
+	return slot_ref(slot, READ_ONCE(c->generation));
 }
 
 static __always_inline bool exchange_ref(struct cgroup *cgrp, u64 from, u64 to)
@@ -66,7 +77,8 @@ static __always_inline int update_ref(u64 ref, struct cell_request *req)
 		return -EAGAIN;
 	}
 	bump_config_seq();
-	reserve_host_share();
+	count_live();
+	recount(ref);
 	req->cell = ref;
 	req->generation = ref >> 32;
 	return err;
@@ -76,8 +88,12 @@ static __always_inline int update_ref(u64 ref, struct cell_request *req)
 static __always_inline int fill_slot(struct cell *c, u32 slot,
 				     const struct cell_request *req)
 {
-	int err = clear_slot(c, slot);
+	int err = 0;
 
+	if (READ_ONCE(c->flags) & CELL_FLAG_CONTROLLED)
+		forget_cell(c, slot);
+	else
+		err = clear_slot(c, slot);
 	c->cgid = req->cgid;
 	c->bundle_hash = req->bundle_hash;
 	__builtin_memcpy(c->name, req->name, sizeof(c->name));
@@ -109,15 +125,36 @@ static __always_inline int fill_shared(struct cell *c, u32 slot,
 	return 0;
 }
 
-/* Take a slot and fill it: its reference, or a negative errno. */
-static __always_inline s64 new_slot(const struct cell_request *req)
+/* A claim of the cgroup's node, where it is one, or of another slot; or 0. */
+static __always_inline u64 claim_for(u64 old)
 {
-	u64 ref = claim_slot();
+	struct cell *c = cell_at((u32)old);
+
+	if ((u32)old == HOST_CELL || !c)
+		return claim_slot();
+	WRITE_ONCE(c->since_ns, bpf_ktime_get_ns());
+	if (change_word(c, cell_word(CELL_NODE, old >> 32),
+			cell_word(CELL_CLAIMING, old >> 32)))
+		return old;
+	return READ_ONCE(c->flags) & CELL_FLAG_CONTROLLED ? 0 : claim_slot();
+}
+
+/* The state of a slot before it was claimed. */
+static __always_inline u32 unclaimed_state(const struct cell *c)
+{
+	return READ_ONCE(c->flags) & CELL_FLAG_CONTROLLED ? CELL_NODE
+							  : CELL_FREE;
+}
+
+/* Take a slot and fill it: its reference, or a negative errno. */
+static __always_inline s64 new_slot(u64 old, const struct cell_request *req)
+{
+	u64 ref = claim_for(old);
 	struct cell *c = cell_at((u32)ref);
 	int err;
 
 	if (!ref || !c)
-		return -ENOSPC;
+		return old ? -EAGAIN : -ENOSPC;
 	err = fill_slot(c, ref, req);
 	if (!err)
 		err = req->shared ? fill_shared(c, ref, req)
@@ -126,20 +163,20 @@ static __always_inline s64 new_slot(const struct cell_request *req)
 		return ref;
 	release_owned(ref, c);
 	change_word(c, cell_word(CELL_CLAIMING, ref >> 32),
-		    cell_word(CELL_FREE, ref >> 32));
+		    cell_word(unclaimed_state(c), ref >> 32));
 	return err;
 }
 
 static __always_inline int register_cgroup(struct cgroup *cgrp,
 					   struct cell_request *req)
 {
-	u64 old = cell_ref(cgrp);
+	u64 stored = stored_ref(cgrp), old = cell_ref(cgrp);
 	struct cell *c;
 	s64 ref;
 
 	if (ref_is_live(old))
 		return update_ref(old, req);
-	ref = new_slot(req);
+	ref = new_slot(old, req);
 	c = cell_at((u32)ref);
 	if (ref < 0 || !c)
 		return ref;
@@ -155,7 +192,7 @@ static __always_inline int register_cgroup(struct cgroup *cgrp,
 			leave_shared(c->shared, c->shared_generation);
 		return -EAGAIN;
 	}
-	if (!exchange_ref(cgrp, old, ref)) {
+	if ((u32)ref != (u32)stored && !exchange_ref(cgrp, stored, ref)) {
 		/*
 		 * The same cgroup was registered meanwhile: the caller's next
 		 * attempt finds that cell and updates it.
@@ -164,9 +201,11 @@ static __always_inline int register_cgroup(struct cgroup *cgrp,
 		return -EAGAIN;
 	}
 	/* Made while it was being claimed, its CPUs may be of before. */
+	WRITE_ONCE(c->box, c->shared ?: (u32)ref);
 	publish_cpus(ref);
 	bump_config_seq();
-	reserve_host_share();
+	count_live();
+	recount(ref);
 	req->cell = c->shared ?: (u32)ref;
 	req->generation = c->shared ? c->shared_generation : (u64)ref >> 32;
 	return 0;

@@ -125,12 +125,18 @@ struct kernfs_node {
 
 /* On 7.3; 6.18 has the number in the cgroup. Which it is, is asked for. */
 struct cgroup_subsys_state {
+	struct cgroup *cgroup;
 	int nr_populated_csets;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
 };
 
 struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 	int level;
 	int nr_populated_csets;
 	int nr_populated_domain_children;
@@ -148,6 +154,23 @@ struct sched_ext_entity {
 	u64 dsq_vtime;
 };
 
+/* cpu.max as the kernel keeps it, in ns; quota is all ones without a limit. */
+struct cfs_bandwidth {
+	s64 period;
+	u64 quota;
+	u64 burst;
+};
+
+/* The cpu controller's side of a cgroup. */
+struct task_group {
+	struct cgroup_subsys_state css;
+	/* 2^20 for cpu.weight 100 (kernel/sched/sched.h, scale_load). */
+	unsigned long shares;
+	int idle;
+	struct task_group *parent;
+	struct cfs_bandwidth cfs_bandwidth;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int nr_cpus_allowed;
@@ -155,6 +178,7 @@ struct task_struct {
 	int prio;
 	const cpumask_t *cpus_ptr;
 	struct css_set *cgroups;
+	struct task_group *sched_task_group;
 	struct sched_ext_entity scx;
 };
 
@@ -176,6 +200,13 @@ struct scx_init_task_args {
 struct scx_exit_task_args {
 	bool cancelled;
 };
+/* Opaque to us. */
+struct scx_cpu_release_args {
+	int reason;
+};
+struct scx_cgroup_init_args {
+	u32 weight;
+};
 
 /* Opaque to us: what is dumped, and why, the kernel prints itself. */
 struct scx_dump_ctx {
@@ -192,10 +223,17 @@ struct sched_ext_ops {
 	void (*quiescent)(struct task_struct *p, u64 deq_flags);
 	void (*enable)(struct task_struct *p);
 	void (*set_cpumask)(struct task_struct *p, const struct cpumask *mask);
+	s32 (*cgroup_init)(struct cgroup *cgrp,
+			   struct scx_cgroup_init_args *args);
+	void (*cgroup_exit)(struct cgroup *cgrp);
 	void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
 	/* 6.17; libbpf leaves out what the kernel does not know. */
 	void (*cgroup_set_bandwidth)(struct cgroup *cgrp, u64 period_us,
 				     u64 quota_us, u64 burst_us);
+	/* 6.19 */
+	void (*cgroup_set_idle)(struct cgroup *cgrp, bool idle);
+	/* 7.1 moves it to the end and warns; its form is the same to 7.3. */
+	void (*cpu_release)(s32 cpu, struct scx_cpu_release_args *args);
 	void (*cpu_online)(s32 cpu);
 	void (*cpu_offline)(s32 cpu);
 	s32 (*init_task)(struct task_struct *p,
@@ -226,6 +264,7 @@ void scx_bpf_dsq_insert(struct task_struct *p, u64 dsq_id, u64 slice,
 void scx_bpf_dsq_insert_vtime(struct task_struct *p, u64 dsq_id, u64 slice,
 			      u64 vtime, u64 enq_flags) __ksym;
 bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym;
+u32 scx_bpf_reenqueue_local(void) __ksym;
 bool scx_bpf_dsq_move(struct bpf_iter_scx_dsq *it, struct task_struct *p,
 		      u64 dsq_id, u64 enq_flags) __ksym;
 s32 scx_bpf_dsq_nr_queued(u64 dsq_id) __ksym;
@@ -265,6 +304,7 @@ bool bpf_cpumask_intersects(const struct cpumask *a,
 			    const struct cpumask *b) __ksym;
 bool bpf_cpumask_subset(const struct cpumask *a,
 			const struct cpumask *b) __ksym;
+u32 bpf_cpumask_weight(const struct cpumask *cpumask) __ksym;
 bool bpf_cpumask_empty(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_and_distribute(const struct cpumask *a,

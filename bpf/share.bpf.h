@@ -2,14 +2,18 @@
 /*
  * Who is owed CPU time: two levels of virtual time.
  *
- * A cell's vtime advances by run / weight over all its CPUs; the cell furthest
- * behind is served first. Inside a cell each task has a vtime of its own, which
- * orders the cell's queue.
+ * A node's vtime advances by run time / share over all its CPUs (tree.bpf.h has
+ * the share); the node furthest behind is served first. Inside a node each task
+ * has a vtime of its own, which orders the node's queue.
  *
- * A cell is charged a whole slice when its task goes on a CPU, and refunded
- * what was not used when it comes off. Charged only afterwards, a cell with
+ * A node is charged a whole slice when its task goes on a CPU, and refunded
+ * what was not used when it comes off. Charged only afterwards, a node with
  * tasks for all CPUs would be picked by each of them before the first charge
  * arrives: weights of 100 to 300 then gave 1 to 1.8.
+ *
+ * While no task waits anywhere there is nothing to be fair about. A node that
+ * runs then gets ahead of the others by two slices and no more, so that it does
+ * not pay later for what nobody wanted.
  */
 #ifndef OCIHOOK_SHARE_BPF_H
 #define OCIHOOK_SHARE_BPF_H
@@ -17,12 +21,12 @@
 #include "maps.bpf.h"
 #include "own.bpf.h"
 #include "quota.bpf.h"
+#include "tree.bpf.h"
 
-static __always_inline u64 cell_cost(const struct cell *c, u64 run_ns)
+/* What the run time costs a node of such a share, in virtual time. */
+static __always_inline u64 cost_at(u64 share, u64 run_ns)
 {
-	u32 weight = READ_ONCE(c->weight);
-
-	return run_ns * OCIHOOK_WEIGHT_DEFAULT / (weight ?: 1);
+	return run_ns * SHARE_ONE / share;
 }
 
 /* p->scx.weight is 100 at nice 0, as cpu.weight is by default. */
@@ -52,7 +56,8 @@ static __always_inline void grant_slice(struct task_struct *p,
 	}
 	tctx->started_ns = now;
 	tctx->granted_ns = slice_ns;
-	tctx->prepaid = cell_cost(c, slice_ns);
+	tctx->prepaid = cost_at(share_of(tctx->cell), slice_ns);
+	tctx->first = false;
 	__sync_fetch_and_add(&c->vtime, tctx->prepaid);
 	spend(c, slice_ns);
 	WRITE_ONCE(c->served_ns, now);
@@ -79,7 +84,7 @@ static __always_inline void count_borrowed(const struct task_ctx *tctx,
 static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 				   u64 now)
 {
-	struct cell_stats *stats = stats_of(tctx->cell);
+	struct cell_stats *stats = stats_of(tctx->box), *inner = NULL;
 	struct cell *c = cell_at(tctx->cell);
 	u64 used = now - tctx->started_ns;
 
@@ -87,10 +92,13 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 		return;
 	if (time_before(now, tctx->started_ns))
 		used = 0;
-	__sync_fetch_and_add(&c->vtime, cell_cost(c, used) - tctx->prepaid);
-	/* An end is not limited: it gives back what others wait for. */
-	spend(c,
-	      (p->flags & PF_EXITING ? 0 : (s64)used) - (s64)tctx->granted_ns);
+	__sync_fetch_and_add(&c->vtime, cost_at(share_of(tctx->cell), used) -
+						tctx->prepaid);
+	spend(c, (s64)used - (s64)tctx->granted_ns);
+	if (tctx->cell != tctx->box)
+		inner = stats_of(tctx->cell);
+	if (inner)
+		inner->run_ns += used;
 	tctx->vtime += task_cost(p, used);
 	tctx->prepaid = 0;
 	tctx->granted_ns = 0;
@@ -100,63 +108,105 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 }
 
 /*
- * The vtime that a cell is measured against: the latest that began where it
- * may run. For most cells that is the machine's clock. One with a cpuset is
- * compared on the task's CPU: elsewhere, cells that compete with nobody run
- * ahead, and their clock would wipe out what its own neighbours owe it. Cells
- * with own CPUs run ahead as well, and are compared with each other.
+ * The vtime that a node is measured against: the latest that began where its
+ * task may run. A narrow task is compared on its CPU: elsewhere, nodes that
+ * compete with nobody run ahead, and their clock would wipe out what its own
+ * neighbours owe it. Nodes of cells with own CPUs run ahead as well, and are
+ * compared with each other.
  */
 static __always_inline u64 clock_for(struct task_struct *p,
-				     const struct cell *c)
+				     const struct task_ctx *tctx,
+				     const struct cell *box)
 {
 	struct cpu_ctx *cpu;
 
-	if (READ_ONCE(c->flags) & CELL_FLAG_OWNS)
+	if (READ_ONCE(box->flags) & CELL_FLAG_OWNS)
 		return READ_ONCE(owner_clock);
-	if (!READ_ONCE(c->restricted) || !cpu_words_any(&c->allowed))
-		return READ_ONCE(cell_clock);
-	cpu = cpu_at(scx_bpf_task_cpu(p));
-	return cpu && !READ_ONCE(cpu->owner) ? READ_ONCE(cpu->clock)
-					     : READ_ONCE(cell_clock);
+	cpu = tctx->narrow ? cpu_at(scx_bpf_task_cpu(p)) : NULL;
+	return cpu && READ_ONCE(cpu->busy) && !READ_ONCE(cpu->owner)
+		       ? READ_ONCE(cpu->clock)
+		       : READ_ONCE(cell_clock);
 }
 
 /*
- * A cell that slept, or cannot use what it is owed, saves up two slices of its
- * own and no more; but no less than two of a cell of the default weight. For a
- * slice of a neighbour's moves the clock by more than a heavy cell's own two,
- * and where it would fall behind that it must not lose what it is owed. A lost
- * exchange means that another CPU just moved the cell's vtime; the next
- * enqueue looks again.
+ * A node that slept, or cannot use what it is owed, saves up two slices of its
+ * own and no more; but no less than two of a sibling of the default weight. For
+ * a slice of a neighbour's moves the clock by more than a heavy node's own two,
+ * and where it would fall behind that it must not lose what it is owed.
+ *
+ * A node that was active all the time keeps all that it is owed where its task
+ * is narrow, since others run ahead where it may not run, and where a limit
+ * keeps it behind: else nodes below one limit lost what they owe each other.
+ * With a new affinity it competes with others than before, so then it is
+ * neither behind nor ahead by more than that. A lost exchange means that
+ * another CPU just moved the node's vtime; the next enqueue looks again.
  */
-static __always_inline void limit_lag(struct task_struct *p, struct cell *c)
+static __always_inline void limit_lag(struct task_struct *p,
+				      struct task_ctx *tctx, struct cell *c)
 {
-	u64 lag = cell_cost(c, 2 * SLICE_NS), vtime = READ_ONCE(c->vtime);
-	u64 floor;
+	u64 vtime = READ_ONCE(c->vtime), lag, clock, floor, ceiling = 0;
+	struct cell *box = cell_at(tctx->box);
+	u32 weight = READ_ONCE(c->weight);
 
-	if (lag < 2 * SLICE_NS)
-		lag = 2 * SLICE_NS;
-	floor = clock_for(p, c) - lag;
-
+	if (!box)
+		return;
+	lag = cost_at(share_of(tctx->cell), 2 * SLICE_NS);
+	if (weight > OCIHOOK_WEIGHT_DEFAULT)
+		lag = lag * weight / OCIHOOK_WEIGHT_DEFAULT;
+	clock = clock_for(p, tctx, box);
+	if (tctx->moved) {
+		tctx->moved = false;
+		ceiling = clock + lag;
+	} else if ((tctx->narrow || READ_ONCE(c->limited)) && !tctx->first) {
+		lag = LAG_MAX;
+	}
+	floor = clock - lag;
 	if (time_before(vtime, floor))
 		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
+	else if (ceiling && time_before(ceiling, vtime))
+		__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
 }
 
 /*
- * The same for a task inside its cell: one slice. And what it ran too long, as
- * on a CPU that had no tick for a while, counts for two slices at most: in a
- * throttled cell it would else wait for all others to have run as long.
+ * A node that goes on while no other one waits on the machine, and none has for
+ * a while: see the head of this file. A lost exchange is made up for at the end
+ * of the next slice.
+ */
+static __always_inline void limit_lead(const struct task_ctx *tctx,
+				       struct cell *c, u64 now)
+{
+	u64 vtime = READ_ONCE(c->vtime), ceiling = READ_ONCE(contended_clock);
+
+	if (time_before(now, READ_ONCE(contended_ns) + UNCONTENDED_NS))
+		return;
+	ceiling += cost_at(share_of(tctx->cell), 2 * SLICE_NS);
+	if (time_before(ceiling, vtime))
+		__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
+}
+
+/*
+ * The same for a task inside its node: one slice. And what it is ahead counts
+ * for two slices at most, as after a time on a CPU that had no tick; and for no
+ * more than the others of the node run within TURN_NS, so that many of them
+ * cannot keep a task of low priority from its turn for longer.
  */
 static __always_inline void limit_task_lag(struct task_struct *p,
 					   struct task_ctx *tctx,
 					   const struct cell *c)
 {
 	u64 clock = READ_ONCE(c->task_vtime), floor = clock - SLICE_NS;
-	u64 ceiling = clock + task_cost(p, 2 * SLICE_NS);
+	u64 lead = task_cost(p, 2 * SLICE_NS), turn;
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
 
+	if (nr_runnable < 1)
+		nr_runnable = 1;
+	turn = TURN_NS / SHARE_ONE * share_of(tctx->cell) / nr_runnable;
+	if (lead > turn)
+		lead = turn;
 	if (time_before(tctx->vtime, floor))
 		tctx->vtime = floor;
-	if (time_before(ceiling, tctx->vtime))
-		tctx->vtime = ceiling;
+	if (time_before(clock + lead, tctx->vtime))
+		tctx->vtime = clock + lead;
 }
 
 static __always_inline void advance(u64 *clock, u64 vtime)
@@ -166,22 +216,36 @@ static __always_inline void advance(u64 *clock, u64 vtime)
 }
 
 /*
- * Note that a task of the cell begins. The clocks are stored without a lock:
- * two CPUs may set one back by a slice, which the next start mends.
+ * Note that a task of the node begins. A node whose turn was overdue may be far
+ * ahead; it does not move the clocks, or all others would lose what they are
+ * owed. Nor does what was charged meanwhile for a task of it on another CPU.
+ * The clocks are stored without a lock: two CPUs may set one back by a slice,
+ * which the next start mends.
  */
 static __always_inline void
 advance_clocks(struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
 {
+	struct cell *box = cell_at(tctx->box);
 	u64 vtime = READ_ONCE(c->vtime);
 
-	if (READ_ONCE(c->flags) & CELL_FLAG_OWNS) {
-		advance(&owner_clock, vtime);
-	} else {
-		advance(&cell_clock, vtime);
-		if (!READ_ONCE(here->owner))
-			advance(&here->clock, vtime);
-	}
 	advance(&c->task_vtime, tctx->vtime);
+	if (here->clock_ceiling && time_before(here->clock_ceiling, vtime))
+		vtime = here->clock_ceiling;
+	here->clock_ceiling = 0;
+	if (here->by_time) {
+		here->by_time = false;
+		return;
+	}
+	if (box && READ_ONCE(box->flags) & CELL_FLAG_OWNS) {
+		advance(&owner_clock, vtime);
+	} else if (!READ_ONCE(here->owner)) {
+		advance(&here->clock, vtime);
+	}
+	if (!tctx->narrow && !(box && READ_ONCE(box->flags) & CELL_FLAG_OWNS)) {
+		advance(&cell_clock, vtime);
+		if (here->contended)
+			advance(&contended_clock, vtime);
+	}
 }
 
 #endif /* OCIHOOK_SHARE_BPF_H */

@@ -113,6 +113,7 @@ static __always_inline s64 make_shared(const struct cell_name *name)
 	for (word = 0; word < OCIHOOK_NAME_BYTES / 8; word++)
 		to[word] = name->words[word];
 	c->nr_members = 1;
+	c->box = ref;
 	if (!err && !change_word(c, cell_word(CELL_CLAIMING, ref >> 32),
 				 cell_word(CELL_LIVE, ref >> 32)))
 		err = -EAGAIN;

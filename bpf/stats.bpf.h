@@ -82,7 +82,7 @@ static __always_inline void note_wait_over(struct task_ctx *tctx,
 	if (!tctx->woken)
 		return;
 	tctx->woken = false;
-	waits = waits_of(tctx->cell);
+	waits = waits_of(tctx->box);
 	bucket = wait_bucket(wait_ns);
 	if (waits && bucket < OCIHOOK_WAIT_BUCKETS)
 		__sync_fetch_and_add(&waits->buckets[bucket], 1);
@@ -116,7 +116,7 @@ static __always_inline void forget_preempt(s32 cpu)
 static __always_inline void note_put_off(struct task_ctx *tctx, bool runnable,
 					 s32 cpu, u64 now)
 {
-	struct cell_stats *stats = stats_of(tctx->cell);
+	struct cell_stats *stats = stats_of(tctx->box);
 	struct cpu_ctx *here = cpu_at(cpu);
 	bool preempted = here && READ_ONCE(here->preempted);
 

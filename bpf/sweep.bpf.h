@@ -3,7 +3,7 @@
 #ifndef OCIHOOK_SWEEP_BPF_H
 #define OCIHOOK_SWEEP_BPF_H
 
-#include "shared.bpf.h"
+#include "register.bpf.h"
 
 /*
  * Free the slots of registrations that were killed half-way. The generation is
@@ -27,7 +27,7 @@ static __always_inline u32 sweep_claims(void)
 			continue;
 		generation = READ_ONCE(c->generation);
 		if (change_word(c, cell_word(CELL_CLAIMING, generation),
-				cell_word(CELL_FREE, generation + 1)))
+				cell_word(unclaimed_state(c), generation + 1)))
 			swept++;
 	}
 	return swept;
@@ -42,9 +42,7 @@ static __always_inline u32 sweep_drained(void)
 	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
-		if (c && READ_ONCE(c->state) == CELL_DRAINING &&
-		    READ_ONCE(c->nr_runnable) <= 0 &&
-		    change_state(c, CELL_DRAINING, CELL_FREE))
+		if (c && free_drained(c))
 			swept++;
 	}
 	return swept;

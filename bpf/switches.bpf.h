@@ -45,8 +45,8 @@ static __always_inline void describe_next(struct task_struct *next,
 	if (!tctx)
 		return;
 	event->kind = RUN_CELL;
-	event->cell = tctx->cell;
-	event->generation = tctx->generation;
+	event->cell = tctx->box;
+	event->generation = tctx->box_generation;
 }
 
 /*
@@ -94,7 +94,8 @@ int running_on(struct switch_event *event)
 	event->at_ns = bpf_ktime_get_ns();
 	event->seq = READ_ONCE(there->nr_switches);
 	busy = READ_ONCE(there->busy);
-	slot = busy ? READ_ONCE(there->running_cell) : HOST_CELL;
+	c = cell_at(busy ? READ_ONCE(there->running_cell) : HOST_CELL);
+	slot = c ? READ_ONCE(c->box) : HOST_CELL;
 	c = cell_at(slot);
 	event->kind = busy ? RUN_CELL : RUN_IDLE;
 	event->cell = slot;

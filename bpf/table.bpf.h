@@ -4,9 +4,14 @@
  * callers at once, without a lock.
  *
  * A slot goes FREE -> CLAIMING -> LIVE -> DRAINING -> FREE, each step by one
- * compare-and-swap, so one caller wins it. What names a slot from outside (the
- * cgroup's storage, a task's cache) carries its generation, which every
- * release raises: what is stale falls through to the next ancestor.
+ * compare-and-swap, so one caller wins it. What names a slot from outside (a
+ * task's cache) carries its generation, which every release raises; a cgroup's
+ * storage is right while the slot has the cgroup's id. What is stale falls
+ * through to the next ancestor.
+ *
+ * The slot of a cgroup with the cpu controller goes CLAIMING -> NODE when the
+ * cgroup appears, NODE -> CLAIMING -> LIVE -> NODE while it is a cell, and
+ * NODE -> NODE_DRAINING -> FREE when it is gone.
  */
 #ifndef OCIHOOK_TABLE_BPF_H
 #define OCIHOOK_TABLE_BPF_H
@@ -47,36 +52,22 @@ static __always_inline bool change_state(struct cell *c, u32 from, u32 to)
 			   cell_word(to, generation));
 }
 
-/*
- * Keep the host's share: its weight is such that it gets host_share percent
- * while every cell is busy. Two changes at once may each miss the other's
- * cell; the later one to finish counts both.
- */
-__noinline int reserve_host_share(void)
+/* Write down how many cells are live. Two at once may miss each other's. */
+__noinline int count_live(void)
 {
 	struct scheduler_record *rec = record();
-	struct cell *host = cell_at(HOST_CELL);
-	u64 sum = 0, weight;
 	u32 live = 0;
 	int slot;
 
-	if (!host || !rec)
+	if (!rec)
 		return 0;
 	bpf_for(slot, 1, nr_slots()) {
 		struct cell *c = cell_at(slot);
 
-		/* A member of a shared cell weighs nothing itself. */
-		if (c && READ_ONCE(c->state) == CELL_LIVE && !c->shared) {
-			sum += READ_ONCE(c->weight);
+		/* A member of a shared cell has no tasks itself. */
+		if (c && READ_ONCE(c->state) == CELL_LIVE && !c->shared)
 			live++;
-		}
 	}
-	weight = config.host_share < 100
-			 ? sum * config.host_share / (100 - config.host_share)
-			 : sum;
-	if (weight < OCIHOOK_WEIGHT_DEFAULT)
-		weight = OCIHOOK_WEIGHT_DEFAULT;
-	WRITE_ONCE(host->weight, weight);
 	rec->nr_live = live;
 	return 0;
 }
@@ -132,6 +123,7 @@ static __always_inline int init_table(void)
 	note_used(HOST_CELL);
 	host->state = CELL_LIVE;
 	host->cgid = config.root_cgid;
+	host->weight = OCIHOOK_WEIGHT_DEFAULT;
 	__builtin_memcpy(host->name, "host", sizeof("host"));
 	bpf_for(slot, 0, OCIHOOK_MAX_CELLS) {
 		struct cell_objects *objects = objects_of(slot);
@@ -140,14 +132,21 @@ static __always_inline int init_table(void)
 		if (!c || !objects)
 			return -EINVAL;
 		objects->has_dsq = 0;
+		objects->nr_limited = 0;
+		objects->nr_active = 0;
+		objects->active_weight = 0;
+		objects->active_most = 0;
+		objects->nr_unlimited = 0;
+		objects->counted_weight = 0;
 		c->nr_runnable = 0;
+		c->nr_nested = 0;
 		if (c->state == CELL_FREE)
 			continue;
 		err = ensure_dsq(slot);
 		if (err)
 			return err;
 	}
-	return reserve_host_share();
+	return count_live();
 }
 
 /*
@@ -173,51 +172,95 @@ __noinline int reset_stats(u32 slot)
 	return 0;
 }
 
-/* Begin a claimed slot anew, with a queue and nothing wished. */
-static __always_inline int clear_slot(struct cell *c, u32 slot)
+/* Forget whose cell it was, what was wished for it, and what it counted. */
+static __always_inline void forget_cell(struct cell *c, u32 slot)
 {
-	c->cgid = 0;
 	c->bundle_hash = 0;
-	c->weight = OCIHOOK_WEIGHT_DEFAULT;
-	c->restricted = 0;
-	c->flags = 0;
+	c->flags &= CELL_FLAG_CONTROLLED;
 	c->shared = 0;
 	c->shared_generation = 0;
-	c->nr_members = 0;
-	c->quota_ns = 0;
-	c->throttled_since_ns = 0;
 	c->throttled_ns = 0;
 	c->nr_throttled = 0;
-	c->task_vtime = 0;
-	c->vtime = READ_ONCE(cell_clock);
 	c->since_ns = bpf_ktime_get_ns();
+	__builtin_memset(c->name, 0, sizeof(c->name));
 	__builtin_memset(c->container, 0, sizeof(c->container));
 	__builtin_memset(&c->allowed, 0, sizeof(c->allowed));
 	__builtin_memset(&c->exec_allowed, 0, sizeof(c->exec_allowed));
 	reset_stats(slot);
+}
+
+/* Begin a claimed slot anew, with a queue and nothing wished. */
+static __always_inline int clear_slot(struct cell *c, u32 slot)
+{
+	struct cell_objects *node = objects_of(slot);
+
+	if (!node)
+		return -EINVAL;
+	c->cgid = 0;
+	c->weight = OCIHOOK_WEIGHT_DEFAULT;
+	c->restricted = 0;
+	c->flags = 0;
+	c->nr_members = 0;
+	c->quota_ns = 0;
+	c->throttled_since_ns = 0;
+	c->task_vtime = 0;
+	c->vtime = READ_ONCE(cell_clock);
+	c->parent = HOST_CELL;
+	c->box = HOST_CELL;
+	c->limited = 0;
+	c->nr_nested = 0;
+	node->nr_limited = 0;
+	node->followed_ns = 0;
+	node->usable_weight = 0;
+	node->most = 0;
+	forget_cell(c, slot);
 	return ensure_dsq(slot);
 }
 
 /*
- * End a slot's use. Tasks that still wait in its queue are served until they
- * are gone; a claim takes the slot only after that.
+ * End a cell. Tasks that still wait in its queue are served until they are
+ * gone; a claim takes the slot only after that. A cgroup with the cpu
+ * controller goes on as a node, with the weight and the limit of its files.
  */
 __noinline int end_slot(u32 slot, u32 generation)
 {
 	struct scheduler_record *rec = record();
 	struct cell *c = cell_at(slot);
+	bool stays;
 
-	if (!c || !change_word(c, cell_word(CELL_LIVE, generation),
-			       cell_word(CELL_DRAINING, generation + 1)))
+	if (!c)
+		return false;
+	stays = READ_ONCE(c->flags) & CELL_FLAG_CONTROLLED;
+	if (!change_word(c, cell_word(CELL_LIVE, generation),
+			 cell_word(stays ? CELL_NODE : CELL_DRAINING,
+				   generation + 1)))
 		return false;
 	release_owned(slot, c);
+	if (stays) {
+		forget_cell(c, slot);
+		publish_exec_mask(slot, false, &c->exec_allowed);
+		publish_cpus(slot);
+	}
 	bump_config_seq();
-	if (READ_ONCE(c->nr_runnable) <= 0)
+	if (!stays && READ_ONCE(c->nr_runnable) <= 0)
 		change_state(c, CELL_DRAINING, CELL_FREE);
 	if (rec)
 		__sync_fetch_and_add(&rec->nr_released, 1);
-	reserve_host_share();
+	count_live();
 	return true;
+}
+
+/* Free a slot whose last task has left since; returns whether it was a cell. */
+static __always_inline bool free_drained(struct cell *c)
+{
+	u32 state = READ_ONCE(c->state);
+
+	if (READ_ONCE(c->nr_runnable) > 0)
+		return false;
+	if (state == CELL_NODE_DRAINING)
+		change_state(c, CELL_NODE_DRAINING, CELL_FREE);
+	return state == CELL_DRAINING &&
+	       change_state(c, CELL_DRAINING, CELL_FREE);
 }
 
 /*
@@ -237,9 +280,7 @@ static __always_inline u64 claim_slot(void)
 
 		if (!c)
 			break;
-		if (READ_ONCE(c->state) == CELL_DRAINING &&
-		    READ_ONCE(c->nr_runnable) <= 0)
-			change_state(c, CELL_DRAINING, CELL_FREE);
+		free_drained(c);
 		if (change_state(c, CELL_FREE, CELL_CLAIMING)) {
 			WRITE_ONCE(c->since_ns, bpf_ktime_get_ns());
 			note_used(slot);

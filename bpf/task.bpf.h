@@ -29,8 +29,8 @@ s32 ocihook_init_task(u64 *ctx)
 	parent = args->fork ? task_ctx(bpf_get_current_task_btf()) : NULL;
 	if (parent) {
 		tctx->parent_cgid = parent->cgid;
-		tctx->parent_cell = parent->cell;
-		tctx->parent_generation = parent->generation;
+		tctx->parent_cell = parent->box;
+		tctx->parent_generation = parent->box_generation;
 		tctx->joined = parent->joined;
 	}
 	return 0;

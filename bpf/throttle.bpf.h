@@ -47,7 +47,7 @@ static __always_inline u64 mercy_ns(const struct cell *c, u32 slot)
 	struct cell_objects *objects = objects_of(slot);
 	u64 again;
 
-	if (!objects || !is_starved(c))
+	if (!objects || !is_starved(c, objects))
 		return mercy;
 	again = READ_ONCE(objects->forgiven_ns) + config.throttle_max_ns;
 	return time_before(again, mercy) ? again : mercy;
@@ -126,7 +126,7 @@ static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
 static __always_inline bool forgive(struct cell *c, u32 slot, u64 now)
 {
 	struct cell_objects *objects = objects_of(slot);
-	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+	s64 nr_runnable = objects ? READ_ONCE(objects->nr_limited) : 0;
 
 	if (!objects || !READ_ONCE(c->throttled_since_ns) ||
 	    time_before(now, mercy_ns(c, slot)) || !unthrottle(c, now))
@@ -139,14 +139,15 @@ static __always_inline bool forgive(struct cell *c, u32 slot, u64 now)
 	return true;
 }
 
-/* Whether the cell may run, by its quota. Throttles it where it may not. */
+/* Whether the node may run, by its quota. Throttles it where it may not. */
 __noinline int may_spend_quota(u32 slot, u64 now)
 {
+	struct cell_objects *objects = objects_of(slot);
 	struct cell *c = cell_at(slot);
 
-	if (!c)
-		return false;
-	refill(c, now);
+	if (!c || !objects || !READ_ONCE(c->quota_ns))
+		return true;
+	refill(c, objects, now);
 	if (READ_ONCE(c->budget_ns) > 0) {
 		unthrottle(c, now);
 		return true;
@@ -157,9 +158,28 @@ __noinline int may_spend_quota(u32 slot, u64 now)
 	return false;
 }
 
-static __always_inline bool may_spend(const struct cell *c, u32 slot, u64 now)
+/* Whether all that lies below may run, by each limit from `limit` up. */
+__noinline int may_spend_below(u32 limit, u64 now)
 {
-	return !READ_ONCE(c->quota_ns) || may_spend_quota(slot, now);
+	bool may = true;
+	int up;
+
+	bpf_for(up, 0, MAX_CGROUP_DEPTH) {
+		struct cell *c = cell_at(limit);
+
+		if (!limit || !c || !may)
+			break;
+		may = may_spend_quota(limit, now);
+		limit = next_limit(c);
+	}
+	return may;
+}
+
+static __always_inline bool may_spend(const struct cell *c, u64 now)
+{
+	u32 limit = READ_ONCE(c->limited);
+
+	return !limit || may_spend_below(limit, now);
 }
 
 /*
@@ -171,16 +191,17 @@ static __always_inline bool may_spend(const struct cell *c, u32 slot, u64 now)
  */
 __noinline u64 serve_throttled(u32 slot, u64 now, bool *wake __arg_nonnull)
 {
+	struct cell_objects *objects = objects_of(slot);
 	u64 bit = 1ULL << (slot % 64);
 	struct cell *c = cell_at(slot);
 	u32 word = slot / 64;
 
-	if (!c || word >= CELL_WORDS)
+	if (!c || !objects || word >= CELL_WORDS)
 		return 0;
 	__sync_fetch_and_and(&throttled_cells[word], ~bit);
-	refill(c, now);
+	refill(c, objects, now);
 	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
-	    READ_ONCE(c->nr_runnable) > 0 && !forgive(c, slot, now)) {
+	    READ_ONCE(objects->nr_limited) > 0 && !forgive(c, slot, now)) {
 		__sync_fetch_and_or(&throttled_cells[word], bit);
 		return throttle_end(c, slot, now);
 	}

@@ -5,7 +5,7 @@ from _struct import Struct
 
 from ocihook.record import Record
 
-OCIHOOK_ABI_VERSION = 2
+OCIHOOK_ABI_VERSION = 3
 OCIHOOK_MAX_CELLS = 4096
 OCIHOOK_CPU_WORDS = 16
 OCIHOOK_CONTAINER_BYTES = 256
@@ -21,12 +21,14 @@ OCIHOOK_QUOTA_MIN_US = 1000
 OCIHOOK_PERIOD_MIN_US = 1000
 OCIHOOK_PERIOD_MAX_US = 1000000
 OCIHOOK_TIMEOUT_MS = 30000
-OCIHOOK_STALL_NS = 1000000000
+OCIHOOK_STALL_NS = 8000000000
 OCIHOOK_THROTTLE_MAX_NS = 10000000000
 CELL_FREE = 0
 CELL_CLAIMING = 1
 CELL_LIVE = 2
 CELL_DRAINING = 3
+CELL_NODE = 4
+CELL_NODE_DRAINING = 5
 CELL_FIELD_WEIGHT = 1
 CELL_FIELD_ALLOWED = 2
 CELL_FIELD_EXEC = 4
@@ -38,14 +40,14 @@ CELL_FLAG_NO_BORROW = 2
 CELL_FLAG_FIXED_WEIGHT = 4
 CELL_FLAG_FIXED_QUOTA = 8
 CELL_FLAG_OWNS = 16
-CELL_FLAG_GUEST = 32
+CELL_FLAG_CONTROLLED = 32
 RUN_IDLE = 0
 RUN_CELL = 1
 RUN_OTHER = 2
 
 
 class Cell(Record):
-    """``struct cell`` of bpf/abi.h, 984 bytes."""
+    """``struct cell`` of bpf/abi.h, 1008 bytes."""
 
     __slots__ = (
         "vtime",
@@ -63,6 +65,10 @@ class Cell(Record):
         "shared",
         "shared_generation",
         "nr_members",
+        "parent",
+        "box",
+        "limited",
+        "nr_nested",
         "quota_ns",
         "period_ns",
         "burst_ns",
@@ -78,8 +84,8 @@ class Cell(Record):
         "name",
         "container",
     )
-    LAYOUT = Struct("<QQQqQIIIIQQIIIIQQQqQQQQ16Q16Q16Q16Q64s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
+    LAYOUT = Struct("<QQQqQIIIIQQIIIIIII4xqQQQqQQQQ16Q16Q16Q16Q64s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
 
     def __init__(
         self,
@@ -99,6 +105,10 @@ class Cell(Record):
         shared: int = 0,
         shared_generation: int = 0,
         nr_members: int = 0,
+        parent: int = 0,
+        box: int = 0,
+        limited: int = 0,
+        nr_nested: int = 0,
         quota_ns: int = 0,
         period_ns: int = 0,
         burst_ns: int = 0,
@@ -129,6 +139,10 @@ class Cell(Record):
         self.shared = shared
         self.shared_generation = shared_generation
         self.nr_members = nr_members
+        self.parent = parent
+        self.box = box
+        self.limited = limited
+        self.nr_nested = nr_nested
         self.quota_ns = quota_ns
         self.period_ns = period_ns
         self.burst_ns = burst_ns
@@ -373,19 +387,18 @@ class SwitchEvent(Record):
 
 
 class SchedulerConfig(Record):
-    """``struct scheduler_config`` of bpf/abi.h, 2088 bytes."""
+    """``struct scheduler_config`` of bpf/abi.h, 2080 bytes."""
 
     __slots__ = (
         "root_cgid",
         "stall_ns",
         "throttle_max_ns",
         "timeout_ms",
-        "host_share",
         "nr_llcs",
         "llc_of_cpu",
     )
-    LAYOUT = Struct("<QQQIII4x1024H")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1024,)
+    LAYOUT = Struct("<QQQII1024H")
+    COUNTS = (1, 1, 1, 1, 1, 1024,)
 
     def __init__(
         self,
@@ -394,7 +407,6 @@ class SchedulerConfig(Record):
         stall_ns: int = 0,
         throttle_max_ns: int = 0,
         timeout_ms: int = 0,
-        host_share: int = 0,
         nr_llcs: int = 0,
         llc_of_cpu: tuple[int, ...] = (0,) * 1024,
     ) -> None:
@@ -402,7 +414,6 @@ class SchedulerConfig(Record):
         self.stall_ns = stall_ns
         self.throttle_max_ns = throttle_max_ns
         self.timeout_ms = timeout_ms
-        self.host_share = host_share
         self.nr_llcs = nr_llcs
         self.llc_of_cpu = llc_of_cpu
 
@@ -417,16 +428,16 @@ class SchedulerRecord(Record):
         "exit_kind",
         "nr_cpus",
         "root_cgid",
-        "host_share",
         "nr_live",
         "nr_slots",
+        "nr_unplaced",
         "nr_registered",
         "nr_released",
         "owned",
         "exit_reason",
         "exit_message",
     )
-    LAYOUT = Struct("<QQqIIQIII4xQQ16Q128s256s")
+    LAYOUT = Struct("<QQqIIQIIQQQ16Q128s256s")
     COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 1, 1,)
 
     def __init__(
@@ -438,9 +449,9 @@ class SchedulerRecord(Record):
         exit_kind: int = 0,
         nr_cpus: int = 0,
         root_cgid: int = 0,
-        host_share: int = 0,
         nr_live: int = 0,
         nr_slots: int = 0,
+        nr_unplaced: int = 0,
         nr_registered: int = 0,
         nr_released: int = 0,
         owned: tuple[int, ...] = (0,) * 16,
@@ -453,9 +464,9 @@ class SchedulerRecord(Record):
         self.exit_kind = exit_kind
         self.nr_cpus = nr_cpus
         self.root_cgid = root_cgid
-        self.host_share = host_share
         self.nr_live = nr_live
         self.nr_slots = nr_slots
+        self.nr_unplaced = nr_unplaced
         self.nr_registered = nr_registered
         self.nr_released = nr_released
         self.owned = owned

@@ -33,16 +33,25 @@ HOST_SHARE = typer.Option(
     None,
     min=1,
     max=90,
-    help="Percent of the CPUs that the host is owed while every cell is busy; "
-    "else what the configuration says.",
+    hidden=True,
+    help="Has no effect any more.",
 )
+
+
+def _tell_of_host_share(percent: int | None) -> None:
+    if percent is not None:
+        output.complain(
+            "--host-share: has no effect any more: the host's cgroups share CPUs by their own "
+            "weights (systemctl set-property NAME CPUWeight=N)"
+        )
 
 
 @app.command()
 def start(host_share: int | None = HOST_SHARE, as_json: bool = START_JSON) -> None:
     """Load the scheduler, pin it and leave; it goes on by itself."""
     policy = config.in_force()
-    started = loader.start(policy.share_percent if host_share is None else host_share)
+    _tell_of_host_share(host_share)
+    started = loader.start()
     restored, failures = restore_cells(given_out=policy.own_cpus_mask()) if started else (0, [])
     for failure in failures:
         output.complain(failure)
@@ -79,8 +88,8 @@ def reload(
     come back by the marks on their cgroups; what they have counted begins anew.
     """
     policy = config.in_force()
-    share = policy.share_percent if host_share is None else host_share
-    done = reload_scheduler(share, policy.own_cpus_mask())
+    _tell_of_host_share(host_share)
+    done = reload_scheduler(policy.own_cpus_mask())
     for failure in done.failures:
         output.complain(failure)
     if as_json:
@@ -137,7 +146,7 @@ def _describe(document: dict[str, Any]) -> list[str]:
     lines += [f"kernel     {document['kernel']}", f"abi        {document['abi']}"]
     if document["uptime_s"] is not None:
         lines.append(f"uptime     {document['uptime_s']:.0f} s")
-        lines.append(f"cells      {document['cells']} and the host ({document['host_share']} %)")
+        lines.append(f"cells      {document['cells']} and the host")
     if document["exit"]:
         ended = document["exit"]
         lines.append(f"ended      {ended['reason']}: {ended['message']} (kind {ended['kind']})")

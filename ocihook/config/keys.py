@@ -160,8 +160,7 @@ KEYS = (
     Key("limits", "required", _BOOLEAN, _switch,
         "Whether a container may say that it must not start without its cell."),
     Key("host", "share_percent", "1 to 90", _integer(1, 90),
-        "Percent of the CPUs that the host is owed while every cell is busy; read when the "
-        "scheduler starts."),
+        "Has no effect any more: the host's cgroups share CPUs by their own weights."),
     Key("hook", "on_error", "`start`, `refuse`", _choice("start", "refuse"),
         "Whether a container starts that cannot have its cell, or asks for more than it may."),
     Key("hook", "deadline_s", "1 to 600", _integer(1, 600),

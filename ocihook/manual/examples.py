@@ -3,8 +3,7 @@
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "scheduler": (
-        ("Start the scheduler with a third of the CPUs for the host while all cells are busy:",
-         "ocihook scheduler start --host-share 33"),
+        ("Start the scheduler; marked cgroups get their cells again:", "ocihook scheduler start"),
         ("See why it ended:", "ocihook scheduler status"),
     ),
     "cells": (

@@ -59,11 +59,6 @@ def _running(status: dict[str, Any], record: SchedulerRecord, now_s: float) -> l
             round(now_s - status["uptime_s"], 1),
         ),
         _gauge(
-            "ocihook_scheduler_host_share_ratio",
-            "What the host is owed of the CPUs while every cell is busy.",
-            record.host_share / 100,
-        ),
-        _gauge(
             "ocihook_scheduler_cells",
             "Live cells, without the host's.",
             record.nr_live,

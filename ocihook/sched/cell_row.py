@@ -36,6 +36,8 @@ def describe(
     own_cpus = cpulist.from_words(cell.own)
     cpuset = cpulist.from_words(cell.allowed)
     usable = cpulist.from_words(cell.usable) if cell.restricted else possible
+    if cpuset:
+        usable &= cpuset
     return {
         "cell": slot,
         "name": cell.name.decode(errors="replace"),
@@ -54,7 +56,7 @@ def describe(
         "borrow": not cell.flags & CELL_FLAG_NO_BORROW,
         "quota": _quota(cell),
         "tasks": 0,
-        "runnable": max(cell.nr_runnable, 0),
+        "runnable": max(cell.nr_runnable + cell.nr_nested, 0),
         **_counters(stats, possible),
         "throttled_ns": cell.throttled_ns,
         "nr_throttled": cell.nr_throttled,

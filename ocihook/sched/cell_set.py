@@ -71,7 +71,8 @@ def change_cell(
     if row["cell"] == HOST_CELL:
         raise InputError(
             "cell 0: is the host's, and has what the containers leave",
-            "its share is set by: ocihook scheduler start --host-share",
+            "its services and users have the weights of their cgroups: systemctl set-property NAME"
+            " CPUWeight=N",
         )
     homes = row["members"] or [row]
     if not homes[0]["cgid"]:

@@ -9,12 +9,22 @@ from typing import Any
 from ocihook import cpulist
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.syscalls import open_cgid
-from ocihook.abi import CELL_FREE, Cell, CellStats, CellWaits
+from ocihook.abi import (
+    CELL_FREE,
+    CELL_NODE,
+    CELL_NODE_DRAINING,
+    Cell,
+    CellStats,
+    CellWaits,
+)
 from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import describe
 from ocihook.sched.loader import read_record
 from ocihook.sched.probe import explained
+
+NOT_CELLS = frozenset({CELL_FREE, CELL_NODE, CELL_NODE_DRAINING})
+"""States of slots that are no cell: free, or another cgroup's in the tree."""
 
 
 def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
@@ -103,7 +113,7 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
         used, rows = {}, {}
         for slot in range(read_record().nr_slots):
             cell = cells.read(slot)[0]
-            if cell.state == CELL_FREE:
+            if cell.state in NOT_CELLS:
                 continue
             used[slot] = cell
             rows[slot] = describe(slot, cell, stats.read(slot), waits.read(slot)[0], possible)

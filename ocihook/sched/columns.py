@@ -18,8 +18,10 @@ def place(record: type[Record], member: str) -> tuple[int, str]:
     key = record.__name__, member
     if key not in _places:
         at_bytes = 0
-        for name, kind in zip(record.__slots__, _formats(record), strict=True):
-            _places[record.__name__, name] = at_bytes, kind[-1]
+        names = iter(record.__slots__)
+        for kind in _formats(record):
+            if kind[-1] != "x":
+                _places[record.__name__, next(names)] = at_bytes, kind[-1]
             at_bytes += struct.calcsize(f"<{kind}")
     return _places[key]
 
@@ -39,7 +41,7 @@ def column(values: bytes | bytearray, record: type[Record], member: str) -> list
 
 
 def _formats(record: type[Record]) -> list[str]:
-    """Return the format of each member: ``Q``, ``16Q``, ``64s``."""
+    """Return the format of each member, and of what pads: ``Q``, ``16Q``, ``64s``, ``4x``."""
     found, count = [], ""
     for char in record.LAYOUT.format.lstrip("<"):
         if char.isdigit():

@@ -21,7 +21,6 @@ from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
-from ocihook.policy import HOST_SHARE_PERCENT
 from ocihook.sched import probe
 from ocihook.sched.caches import number_caches
 from ocihook.sched.times import DEFAULT_TIMES, Times
@@ -82,11 +81,11 @@ def _ejection(record: SchedulerRecord) -> str:
     return f"{reason}: {message}" if message else reason or f"exit kind {record.exit_kind}"
 
 
-def start(host_share: int = HOST_SHARE_PERCENT, times: Times = DEFAULT_TIMES) -> bool:
+def start(times: Times = DEFAULT_TIMES) -> bool:
     """Load, attach and pin the scheduler; return False where it already runs.
 
-    One that runs keeps the share and the times that it was loaded with. Pins of an ejected
-    scheduler, or of a loader that was killed half-way, are removed first.
+    One that runs keeps the times that it was loaded with. Pins of an ejected scheduler, or of a
+    loader that was killed half-way, are removed first.
 
     Raises:
         SchedulerUnavailable: it cannot run here, or the kernel ended it at once. Nothing is left.
@@ -104,7 +103,7 @@ def start(host_share: int = HOST_SHARE_PERCENT, times: Times = DEFAULT_TIMES) ->
         _remove_stale_pins()
         os.mkdir(NEW_DIR, mode=0o700)
         try:
-            with _loaded(host_share, times) as scheduler:
+            with _loaded(times) as scheduler:
                 _attach(scheduler)
             os.rename(NEW_DIR, PIN_DIR)
         except BaseException:
@@ -124,7 +123,7 @@ def _remove_stale_pins() -> None:
 
 
 @contextmanager
-def _loaded(host_share: int, times: Times) -> Iterator[SchedulerObject]:
+def _loaded(times: Times) -> Iterator[SchedulerObject]:
     """Have the scheduler verified, and pinned in ``NEW_DIR`` but for its links."""
     image = files("ocihook._bpf").joinpath("ocihook.bpf.o").read_bytes()
     nr_llcs, llc_of_cpu = number_caches(topology.read())
@@ -133,7 +132,6 @@ def _loaded(host_share: int, times: Times) -> Iterator[SchedulerObject]:
         stall_ns=times.stall_ns,
         throttle_max_ns=times.throttle_max_ns,
         timeout_ms=times.timeout_ms,
-        host_share=host_share,
         nr_llcs=nr_llcs,
         llc_of_cpu=llc_of_cpu,
     )
@@ -182,7 +180,7 @@ def _attach(scheduler: SchedulerObject) -> None:
         )
 
 
-def reload(host_share: int = HOST_SHARE_PERCENT) -> float | None:
+def reload() -> float | None:
     """Put a newly loaded scheduler in the place of the one that runs; its cells are empty.
 
     The new one is verified and pinned before the old one goes, so what the kernel refuses changes
@@ -206,7 +204,7 @@ def reload(host_share: int = HOST_SHARE_PERCENT) -> float | None:
         shutil.rmtree(NEW_DIR, ignore_errors=True)
         os.mkdir(NEW_DIR, mode=0o700)
         try:
-            with _loaded(host_share, DEFAULT_TIMES) as scheduler:
+            with _loaded(DEFAULT_TIMES) as scheduler:
                 began_s = time.monotonic()
                 ran = _detach()
                 try:

@@ -40,7 +40,7 @@ def _cgroups_with_cells() -> int:
     )
 
 
-def reload_scheduler(host_share: int, given_out: int = 0) -> Reloaded:
+def reload_scheduler(given_out: int = 0) -> Reloaded:
     """Replace the scheduler by a new one with the same cells, by their marks.
 
     What the cells have counted begins anew. A hook that runs meanwhile finds no scheduler, but has
@@ -55,7 +55,7 @@ def reload_scheduler(host_share: int, given_out: int = 0) -> Reloaded:
         before = _cgroups_with_cells()
     except (AbiMismatch, SchedulerUnavailable):
         before = None  # of another build, or incomplete: what a reload mends
-    gap_ms = loader.reload(host_share)
+    gap_ms = loader.reload()
     began_s = time.monotonic()
     restored, failures = restore_cells(given_out=given_out)
     restore_ms = (time.monotonic() - began_s) * 1000

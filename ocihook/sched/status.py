@@ -66,5 +66,4 @@ def scheduler_status() -> dict[str, Any]:
         "uptime_s": uptime_s,
         "exit": _exit(record) if record is not None and state == "ejected" else None,
         "cells": running.nr_live if running is not None else 0,
-        "host_share": running.host_share if running is not None else None,
     }

@@ -193,6 +193,8 @@ class Workloads:
         if quota_us:
             (cgroup / "cpu.max").write_text(f"{quota_us[0]} {quota_us[1]}")
             members |= {"quota_ns": quota_us[0] * 1000, "period_ns": quota_us[1] * 1000}
+        elif members.get("quota_ns"):
+            members["fixed_quota"] = True  # as an annotation names it: no file says so
         if cpus:
             (cgroup / "cpuset.cpus").write_text(cpus)
             members["allowed"] = cpulist.parse(cpus)

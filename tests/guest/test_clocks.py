@@ -15,7 +15,12 @@ from cells import Workload, Workloads
 from waiting import ticks_until, until
 
 from ocihook._bpf.pinned import update
-from ocihook.abi import CELL_FIELD_QUOTA, CellRequest
+from ocihook.abi import (
+    CELL_FIELD_FLAGS,
+    CELL_FIELD_QUOTA,
+    CELL_FLAG_FIXED_QUOTA,
+    CellRequest,
+)
 
 pytestmark = [pytest.mark.once, pytest.mark.alone, pytest.mark.usefixtures("scheduler")]
 
@@ -83,8 +88,13 @@ def cpus_at_once(cell: Workload, quota_us: int) -> float:
 
     0 if the machine stood still so long meanwhile that the other clock may have caught up.
     """
+    # Named, as by `cells set`: the cgroup's file says nothing of it.
     request = CellRequest(
-        cgid=cell.cgid, quota_ns=quota_us * 1000, period_ns=20_000_000, fields=CELL_FIELD_QUOTA
+        cgid=cell.cgid,
+        quota_ns=quota_us * 1000,
+        period_ns=20_000_000,
+        fields=CELL_FIELD_QUOTA | CELL_FIELD_FLAGS,
+        flags=CELL_FLAG_FIXED_QUOTA,
     )
     began_ns = time.monotonic_ns()
     update(request)

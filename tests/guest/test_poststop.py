@@ -13,6 +13,9 @@ from bundle import STAGES, Container, Make
 from cells import Workloads, cells_of
 from hook_calls import SILENT, call_hook, identity
 
+from ocihook._bpf.pinned import unregister
+from ocihook.abi import CELL_LIVE, CELL_NODE, CellRelease
+
 pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
 
 SLEEP = ("/bin/sleep", "1000")
@@ -74,3 +77,13 @@ def test_two_engines_may_use_the_same_id(make: Make) -> None:
     # Its poststop again, now that the only container of that id is another bundle's.
     assert call_hook("poststop", first, "stopped") == SILENT
     assert len(cells_of(second.id)) == 1
+
+
+def test_a_cell_of_another_bundle_stays_that_has_no_tasks(cells: Workloads) -> None:
+    """With tasks, it would stay for their sake: here, the bundle alone tells the two apart."""
+    first, second = (
+        cells(f"bundle{number}", container="of-two-engines", bundle_hash=number)
+        for number in (1, 2)
+    )
+    assert unregister(CellRelease(container=b"of-two-engines", bundle_hash=1)) == 1
+    assert (first.cell().state, second.cell().state) == (CELL_NODE, CELL_LIVE)

@@ -82,7 +82,7 @@ def forgiven_s(cell: Workload) -> float:
 def test_times_of_a_start() -> None:
     words = kernels_ops()
     assert (words.count(30_000), words.count(6_000)) == (1, 0), words
-    told = "ocihook: stalled after 1000000000, throttled for 10000000000 at most"
+    told = "ocihook: stalled after 8000000000, throttled for 10000000000 at most"
     assert told in dump_scheduler().lines
 
 
@@ -91,7 +91,7 @@ def test_scaled_times() -> None:
     with loaded(Times.scaled(0.2)) as cells:
         words = kernels_ops()
         assert (words.count(30_000), words.count(6_000)) == (0, 1), words
-        told = "ocihook: stalled after 200000000, throttled for 2000000000 at most"
+        told = "ocihook: stalled after 1600000000, throttled for 2000000000 at most"
         assert told in dump_scheduler().lines
         assert 1.5 < forgiven_s(starve(cells)) < 6
         assert kernel_state() == "enabled"

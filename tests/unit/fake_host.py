@@ -30,7 +30,7 @@ class FakeHost:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.record: SchedulerRecord | Exception = SchedulerRecord(
-            attached_ns=1, host_share=20, nr_live=1, nr_slots=2
+            attached_ns=1, nr_live=1, nr_slots=2
         )
         self.rows: list[dict[str, Any]] | Exception = []
         self.btf: str | Exception | None = None
@@ -58,6 +58,7 @@ class FakeHost:
     def _kernel(self) -> None:
         self.mounts(ROOT, CGROUP2, BPFFS)
         self.write("/proc/self/uid_map", "         0          0 4294967295\n")
+        self.write("/proc/cmdline", "BOOT_IMAGE=/vmlinuz-6.18 root=/dev/vda1 ro quiet\n")
         self.link("/proc/self/ns/cgroup", "cgroup:[4026531835]")
         self.write(f"{paths.CGROUPFS}/cgroup.controllers", "cpuset cpu io memory pids\n")
         self.write(f"{paths.CGROUPFS}/cgroup.subtree_control", "cpuset cpu memory pids\n")

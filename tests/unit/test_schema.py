@@ -33,7 +33,7 @@ DOCTOR = {
 }
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 1.5,
-    "exit": None, "cells": 0, "host_share": 10,
+    "exit": None, "cells": 0,
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_each_file_is_a_schema_of_2020_12() -> None:
         ("scheduler-status", STATUS),
         (
             "scheduler-status",
-            {**STATUS, "state": "ejected", "uptime_s": None, "host_share": None, "scheduler": None,
+            {**STATUS, "state": "ejected", "uptime_s": None, "scheduler": None,
              "exit": {"kind": 1024, "code": -1, "reason": "runtime error", "message": ""}},
         ),
     ],

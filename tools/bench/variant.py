@@ -13,6 +13,7 @@ from ocihook.abi import (
     CELL_FIELD_QUOTA,
     CELL_FIELD_WEIGHT,
     CELL_FLAG_FIXED_QUOTA,
+    CELL_FLAG_FIXED_WEIGHT,
     CELL_FLAG_NO_LEND,
     CellRequest,
 )
@@ -42,7 +43,7 @@ class Variant(NamedTuple):
 def cell_request(path: Path, want: Want) -> CellRequest:
     """Return the request for the cell that gives the cgroup at ``path`` what it wants."""
     name = path.name.encode()
-    flags = 0 if want.lend else CELL_FLAG_NO_LEND
+    flags = CELL_FLAG_FIXED_WEIGHT | (0 if want.lend else CELL_FLAG_NO_LEND)
     if want.quota_us:
         flags |= CELL_FLAG_FIXED_QUOTA  # cpu.max, which says "max", shall not lift it
     return CellRequest(

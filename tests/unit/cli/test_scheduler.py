@@ -13,7 +13,7 @@ from ocihook.sched import loader
 
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 90.4,
-    "exit": None, "cells": 2, "host_share": 20,
+    "exit": None, "cells": 2,
 }  # fmt: skip
 ENDED = {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42] failed"}
 Run = Callable[..., Any]
@@ -27,27 +27,32 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
 
 
 def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    shares: list[int] = []
-
-    def start(share: int) -> bool:
-        shares.append(share)
-        return True
-
-    monkeypatch.setattr(loader, "start", start)
+    monkeypatch.setattr(loader, "start", lambda: True)
     monkeypatch.setattr(
         scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken mark"])
     )
-    assert run("scheduler", "start", "--host-share", "35") == (
+    assert run("scheduler", "start") == (
         0,
         "scheduler started, 2 cells restored\n",
         "ocihook: /a: broken mark\n",
     )
-    assert run("scheduler", "start").status == 0
-    assert shares == [35, 20]
+
+
+def test_the_host_share_is_accepted_and_has_no_effect(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "start", lambda: True)
+    monkeypatch.setattr(scheduler_command, "restore_cells", lambda given_out: (0, []))
+    outcome = run("scheduler", "start", "--host-share", "35")
+    assert outcome[:2] == (0, "scheduler started, 0 cells restored\n")
+    assert outcome[2] == (
+        "ocihook: --host-share: has no effect any more: the host's cgroups share CPUs by their own"
+        " weights (systemctl set-property NAME CPUWeight=N)\n"
+    )
 
 
 def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "start", lambda _share: False)
+    monkeypatch.setattr(loader, "start", lambda: False)
     monkeypatch.setattr(scheduler_command, "restore_cells", raising(AssertionError()))
     assert run("scheduler", "start") == (0, "scheduler already runs\n", "")
 
@@ -77,7 +82,7 @@ NEXT = "next       ocihook scheduler start"
     ("members", "lines"),
     [
         ({}, ["state      running", "scheduler  ocihook", *HEAD, "uptime     90 s",
-              "cells      2 and the host (20 %)"]),
+              "cells      2 and the host"]),
         ({"state": "ejected", "scheduler": None, "uptime_s": None, "exit": ENDED},
          ["state      ejected", *HEAD,
           "ended      runnable task stall: sh[42] failed (kind 1026)", NEXT]),

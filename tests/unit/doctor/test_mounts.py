@@ -12,7 +12,7 @@ def test_mount_that_holds_a_path(tmp_path: Path) -> None:
     table = tmp_path / "mountinfo"
     table.write_text(ROOT + CGROUP2 + BPFFS + BPFFS.replace("/sys/fs/bpf", "/a\\040b"))
     found = mounts.read(table)
-    assert mounts.holding(found, "/sys/fs/bpf/ocihook/v2") == found[2]
+    assert mounts.holding(found, "/sys/fs/bpf/ocihook/v3") == found[2]
     assert mounts.holding(found, "/sys/fs/bpfs") == found[0]
     assert mounts.holding(found, "/a b/c") == found[3]
     assert mounts.at(found, "/sys/fs/bpf/ocihook") is None

@@ -24,15 +24,15 @@ from ocihook.metrics.scheduler import scheduler_families
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "metrics.md"
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 2, "uptime_s": 90.4,
-    "exit": None, "cells": 2, "host_share": 20,
+    "exit": None, "cells": 2,
 }  # fmt: skip
-STOPPED = {**STATUS, "state": "stopped", "scheduler": None, "uptime_s": None, "host_share": None}
+STOPPED = {**STATUS, "state": "stopped", "scheduler": None, "uptime_s": None}
 EJECTED = {
     **STOPPED,
     "state": "ejected",
     "exit": {"kind": 1026, "code": 0, "reason": "runnable task stall", "message": "sh[42]"},
 }
-RECORD = SchedulerRecord(host_share=20, nr_live=2, nr_registered=9, nr_released=7)
+RECORD = SchedulerRecord(nr_live=2, nr_registered=9, nr_released=7)
 
 
 @pytest.fixture
@@ -67,7 +67,6 @@ def test_a_scheduler_that_runs(kernel: Callable[..., None]) -> None:
          "scheduler": "ocihook"}, 1
     )  # fmt: skip
     assert only(told["ocihook_scheduler_start_time_seconds"]) == ({}, 1_000_000 - 90.4)
-    assert only(told["ocihook_scheduler_host_share_ratio"]) == ({}, 0.2)
     assert only(told["ocihook_scheduler_cells"]) == ({}, 2)
     assert only(told["ocihook_scheduler_cells_limit"]) == ({}, 4095)
     assert only(told["ocihook_scheduler_registrations"]) == ({}, 9)

@@ -193,7 +193,7 @@ def test_shared_cell(world: World, which: str) -> None:
 @pytest.mark.parametrize(
     ("which", "kind", "message"),
     [
-        ("0", InputError, r"cell 0: is the host's, .*ocihook scheduler start --host-share"),
+        ("0", InputError, r"cell 0: is the host's, .*systemctl set-property NAME CPUWeight=N"),
         ("host", InputError, "cell 0: is the host's"),
         ("9", InputError, "'9': there is none"),
         ("left", CgroupError, "cell 8: no cgroup is in it any more"),

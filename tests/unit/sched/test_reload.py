@@ -32,16 +32,16 @@ class Table:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Host share and CPUs that may be given out of each reload; 12 cells, of which one is lost."""
-    calls: list[tuple[int, int]] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The CPUs that may be given out of each reload; 12 cells, of which one is lost."""
+    calls: list[int] = []
 
     def restore_cells(given_out: int) -> tuple[int, list[str]]:
-        calls[-1] = calls[-1][0], given_out
+        calls[-1] = given_out
         return 11, ["/sys/fs/cgroup/a: cell mark: not a JSON object"]
 
-    def replace(host_share: int) -> float:
-        calls.append((host_share, -1))
+    def replace() -> float:
+        calls.append(-1)
         return 83.26
 
     monkeypatch.setattr(probe, "supported", lambda *_: True)
@@ -52,27 +52,26 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return calls
 
 
-def test_text(run: Run, asked: list[tuple[int, int]]) -> None:
+def test_text(run: Run, asked: list[int]) -> None:
     outcome = run("scheduler", "reload")
     assert outcome.status == 0
     assert outcome.stdout.startswith(
         "scheduler reloaded after 83 ms without, 11 of 12 cells restored in "
     )
     assert outcome.stderr == "ocihook: /sys/fs/cgroup/a: cell mark: not a JSON object\n"
-    assert asked == [(20, 0)]
+    assert asked == [0]
 
 
-def test_json(run: Run, asked: list[tuple[int, int]]) -> None:
+def test_json(run: Run, asked: list[int]) -> None:
     outcome = run("scheduler", "reload", "--json", "--host-share", "35")
+    assert outcome.stderr.startswith("ocihook: --host-share: has no effect any more: ")
     document = json.loads(outcome.stdout)
     assert schema.findings("scheduler-reload", document) == []
     assert (document["gap_ms"], document["cells_before"], document["cells_after"]) == (83.3, 12, 11)
-    assert asked == [(35, 0)]
+    assert asked == [0]
 
 
-def test_pins_of_another_build(
-    run: Run, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pins_of_another_build(run: Run, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """That is what a reload mends."""
 
     def mismatch(_name: str, _record: type[Cell]) -> Table:

@@ -12,7 +12,7 @@ from ocihook.errors import AbiMismatch, SchedulerUnavailable
 from ocihook.sched import loader, probe, status
 from ocihook.sched.status import scheduler_status
 
-RUNNING = SchedulerRecord(attached_ns=1, host_share=20, nr_live=3, nr_cpus=2)
+RUNNING = SchedulerRecord(attached_ns=1, nr_live=3, nr_cpus=2)
 EJECTED = SchedulerRecord(
     attached_ns=1,
     exited_ns=2,
@@ -20,7 +20,6 @@ EJECTED = SchedulerRecord(
     exit_code=-7,
     exit_reason=b"runnable task stall",
     exit_message=b"sh[42] failed to run for 30.5s \xff",
-    host_share=20,
     nr_live=3,
 )
 
@@ -72,7 +71,7 @@ def test_running(host: Host) -> None:
     host.looks_like(ops="ocihook_0.1.0", record=record)
     document = checked()
     assert (document["state"], document["scheduler"]) == ("running", "ocihook_0.1.0")
-    assert (document["cells"], document["host_share"], document["exit"]) == (3, 20, None)
+    assert (document["cells"], document["exit"]) == (3, None)
     uptime_s = document["uptime_s"]
     assert isinstance(uptime_s, float)
     assert 90 <= uptime_s < 150
@@ -92,7 +91,7 @@ def test_ejected(host: Host) -> None:
         "reason": "runnable task stall",
         "message": "sh[42] failed to run for 30.5s \N{REPLACEMENT CHARACTER}",
     }
-    assert (document["cells"], document["host_share"]) == (0, None)
+    assert document["cells"] == 0
 
 
 def test_stopped(host: Host) -> None:

@@ -39,7 +39,7 @@ def document(run: Run) -> Callable[..., Any]:
 
 def test_start(document: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [False, True]
-    monkeypatch.setattr(loader, "start", lambda _share: not runs.pop())
+    monkeypatch.setattr(loader, "start", lambda: not runs.pop())
     monkeypatch.setattr(scheduler_command, "restore_cells", lambda given_out: (2, ["/a: broken"]))
     assert document("scheduler-start", "scheduler", "start") == {
         "started": False, "cells_restored": 0, "failures": [],

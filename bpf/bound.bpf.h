@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A CPU's own queue: tasks that wait for this CPU alone.
+ *
+ * They wait in the order in which they came. When the CPU takes one, it weighs
+ * them by what their nodes are owed then, and those of one node by their own
+ * vtime: a key that was made when they came would be of another time. Those at
+ * the head, BOUND_WINDOW of them, are weighed; the others move up.
+ *
+ * A task that has waited for stall_ns goes first. Guests of a CPU that is
+ * another cell's own cannot be compared with the owner; they get one slice in
+ * GUEST_EVERY_NS, the one first that waits longest.
+ */
+#ifndef OCIHOOK_BOUND_BPF_H
+#define OCIHOOK_BOUND_BPF_H
+
+#include "maps.bpf.h"
+#include "own.bpf.h"
+#include "throttle.bpf.h"
+
+/* The best task of the queue; without one, `pid` is 0. */
+struct bound {
+	/* Vtime of its node, and its own. */
+	u64 key;
+	u64 vtime;
+	u32 slot;
+	s32 pid;
+	/* Whether its cell has first claim here, or its turn has come. */
+	bool home;
+	/* Whether it has waited for stall_ns. */
+	bool overdue;
+};
+
+/* Whether the task goes before the best one so far; both have first claim. */
+static __always_inline bool is_better(const struct bound *best,
+				      const struct task_ctx *tctx, u64 key)
+{
+	if (best->slot == tctx->cell)
+		return time_before(tctx->vtime, best->vtime);
+	return time_before(key, best->key);
+}
+
+/* Weigh a task of the queue; returns whether none after it need be. */
+static __always_inline bool weigh_task(struct bound *best,
+				       struct task_struct *p,
+				       const struct cpu_ctx *here, u64 now)
+{
+	struct task_ctx *tctx = task_ctx(p);
+	struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
+	struct cell *box = tctx ? cell_at(tctx->box) : NULL;
+	bool home, overdue;
+	u64 key;
+
+	if (!c || !box || !may_spend(c, now))
+		return false;
+	key = READ_ONCE(c->vtime);
+	home = has_first_claim(box, tctx->box, here) ||
+	       !time_before(now, here->guest_served_ns + GUEST_EVERY_NS);
+	overdue = tctx->waiting_ns &&
+		  !time_before(now, tctx->waiting_ns + config.stall_ns);
+	if (!overdue && best->pid &&
+	    (best->home != home ? best->home : !is_better(best, tctx, key)))
+		return false;
+	best->key = key;
+	best->vtime = tctx->vtime;
+	best->slot = tctx->cell;
+	best->pid = p->pid;
+	best->home = home;
+	best->overdue = overdue;
+	return overdue;
+}
+
+/* The best task of the CPU's own queue. */
+__noinline int weigh_bound(struct bound *best __arg_nonnull, s32 cpu, u64 now)
+{
+	struct cpu_ctx *here = cpu_at(cpu);
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	int i;
+
+	__builtin_memset(best, 0, sizeof(*best));
+	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0) || !here)
+		goto out;
+	bpf_for(i, 0, BOUND_WINDOW) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p || weigh_task(best, p, here, now))
+			break;
+	}
+out:
+	bpf_iter_scx_dsq_destroy(&it);
+	return 0;
+}
+
+/* Move the task of that number from the CPU's own queue here. */
+__noinline int take_of_cpu(s32 cpu, s32 pid, u64 now)
+{
+	struct cpu_ctx *here = cpu_at(cpu);
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	bool taken = false;
+	int i;
+
+	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0) || !here)
+		goto out;
+	bpf_for(i, 0, BOUND_WINDOW) {
+		struct task_ctx *tctx;
+		struct cell *box;
+
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p)
+			break;
+		if (p->pid != pid)
+			continue;
+		tctx = task_ctx(p);
+		box = tctx ? cell_at(tctx->box) : NULL;
+		if (box && !has_first_claim(box, tctx->box, here))
+			here->guest_served_ns = now;
+		taken = scx_bpf_dsq_move(&it, p, SCX_DSQ_LOCAL, 0);
+		break;
+	}
+out:
+	bpf_iter_scx_dsq_destroy(&it);
+	return taken;
+}
+
+#endif /* OCIHOOK_BOUND_BPF_H */

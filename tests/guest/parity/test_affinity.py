@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights, nice and cpusets hold for tasks that may not run everywhere; none of them starves."""
+
+from __future__ import annotations
+
+import pytest
+from cells import SPIN, Workloads
+from converge import Task, converge, demand_cpus, task_use
+from parity.trees import Group, Leaf, demand_due, grown
+from waiting import until
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+
+
+def test_weights_between_bound_tasks() -> None:
+    """100 and 900 on CPU 0, while a third one has CPU 1 for itself and runs ahead."""
+    bound = (Group("light", 100, tasks=1, cpus="0"), Group("heavy", 900, tasks=1, cpus="0"))
+    with grown(*bound, Group("elsewhere", tasks=1, cpus="1")) as tree:
+        demand_due(
+            tree.parties,
+            lambda cpus: {"/light": 0.05 * cpus, "/heavy": 0.45 * cpus, "/elsewhere": 0.5 * cpus},
+            cpu_s=1.0,
+            slices=50,
+        )
+
+
+def test_the_lightest_of_a_cpu_has_its_turn() -> None:
+    """Weights 1 and 10000, both bound to CPU 0: the one waits no longer than some seconds."""
+    light, heavy = Group("light", 1, tasks=1, cpus="0"), Group("heavy", 10_000, tasks=2, cpus="0")
+    with grown(light, heavy) as tree:
+        parties: list[Leaf] = list(tree.parties.values())
+        until(lambda: parties[1].use().run_ns > 1e9, "the heavy one runs")
+        before = parties[0].use().run_ns
+        until(lambda: parties[0].use().run_ns > before, "a turn of the light one")
+        converge(parties, lambda used: used[0] < 0.05 * used[1], judged=parties[1:], cpu_s=2.0)
+
+
+def test_nice_between_bound_tasks(cells: Workloads) -> None:
+    """nice 0 and nice 19 of one cell on CPU 0: 1024 to 15, by the kernel's table of weights."""
+    cell = cells("nice")
+    (normal,) = cell.burn(1, cpus="0")
+    low = cell.start("nice", "-n19", "/bin/sh", "-c", f"read _; {SPIN}", cpus="0")
+    until(lambda: len(cell.tasks()) == 2, "both tasks")
+    cells.begin()
+    converge(
+        [Task(normal), Task(low.pid)],
+        lambda used: used[1] < 0.08 * sum(used),
+        judged=[Task(normal)],
+        cpu_s=2.0,
+        slices=0,
+    )
+
+
+def test_a_cpuset_that_grows_is_followed(cells: Workloads) -> None:
+    """From CPU 0 to both, as `podman update --cpuset-cpus` writes it: no word to the scheduler."""
+    cell = cells("grows", 2, cpus="0")
+    cells.begin()
+    demand_cpus(cell, 1, rel=0.1, cpu_s=1.0, slices=20)
+    (cell.cgroup / "cpuset.cpus").write_text("0-1")
+    converge([cell], lambda used: used[0] > 1.6, cpu_s=1.0, slices=0)
+
+
+def test_guests_that_waited_before_there_was_an_owner(cells: Workloads) -> None:
+    """Six busy tasks with a cpuset of CPU 1, which then becomes another cell's own."""
+    guests = cells("guests", 6, cpus="1")
+    cells.begin()
+    until(lambda: guests.use().run_ns > 5e8, "the guests run")
+    owner = cells("owner", 4, own_list=0b10)
+    before = {pid: task_use(pid).run_ns for pid in guests.tasks()}
+    until(
+        lambda: all(task_use(pid).run_ns > run_ns for pid, run_ns in before.items()),
+        "a turn of each guest",
+    )
+    converge([guests, owner], lambda used: used[0] < 0.3 < used[1], judged=[owner], cpu_s=2.0)
