@@ -23,6 +23,7 @@ def check(host: Host) -> Iterator[Finding]:
     """Look at the kernel, and at who looks."""
     yield _privileges(host)
     yield _sched_ext(host)
+    yield _isolation(host)
     yield _btf(host)
 
 
@@ -53,6 +54,17 @@ def _sched_ext(host: Host) -> Finding:
             evidence += f"; {configured}"
         return TOPIC.error("sched_ext", evidence, refusal.hint)
     return TOPIC.ok("sched_ext", f"kernel {host.release} has {SCHED_EXT}")
+
+
+def _isolation(host: Host) -> Finding:
+    cmdline = host.path("/proc/cmdline")
+    try:
+        probe.require_no_isolation(str(cmdline))
+    except SchedulerUnavailable as refusal:
+        return TOPIC.error("isolcpus", f"/proc/cmdline: {refusal.args[0]}", refusal.hint)
+    except OSError as error:
+        return TOPIC.skipped("isolcpus", f"/proc/cmdline: {(error.strerror or '').lower()}")
+    return TOPIC.ok("isolcpus", "/proc/cmdline: no CPU was isolated at boot")
 
 
 def _configured(host: Host) -> str:

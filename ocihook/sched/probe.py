@@ -142,6 +142,39 @@ def require_host(
         raise SchedulerUnavailable(f"no bpffs is mounted at {bpffs}", f"mount -t bpf bpf {bpffs}")
 
 
+def isolated_at_boot(cmdline: str = "/proc/cmdline") -> str | None:
+    """Return the CPUs that ``isolcpus=`` takes out of all scheduling domains, as it names them.
+
+    None if it is not there, or takes them out of something else: ``isolcpus=managed_irq,1`` does
+    (kernel/sched/isolation.c, housekeeping_isolcpus_setup). A kernel takes the last one.
+    """
+    found = None
+    for word in Path(cmdline).read_text(errors="surrogateescape").split():
+        name, _, value = word.strip('"').partition("=")
+        if name != "isolcpus":
+            continue
+        flags = [part for part in value.strip('"').split(",") if part[:1].isalpha()]
+        cpus = [part for part in value.strip('"').split(",") if part[:1].isdigit()]
+        isolates = bool(cpus) and (not flags or "domain" in flags)
+        found = ",".join(cpus) if isolates else None
+    return found
+
+
+def require_no_isolation(cmdline: str = "/proc/cmdline") -> None:
+    """Raise where CPUs were isolated at boot: sched_ext answers EINVAL then.
+
+    Raises:
+        SchedulerUnavailable: some were; the message has their list.
+    """
+    cpus = isolated_at_boot(cmdline)
+    if cpus is not None:
+        raise SchedulerUnavailable(
+            f"the kernel was booted with isolcpus={cpus}, and sched_ext does not run beside that",
+            "boot without it; a cpuset isolates CPUs at run time, and is no obstacle: write"
+            " isolated to its cpuset.cpus.partition",
+        )
+
+
 def require_sound_btf() -> None:
     """Raise where the kernel's BTF does not allow any sched_ext scheduler.
 
@@ -173,6 +206,7 @@ def require_all_but_btf() -> None:
     if os.geteuid() != 0:
         raise SystemCallError("loading a scheduler", errno.EPERM, "run this command as root")
     require_host()
+    require_no_isolation()
     require_no_other()
 
 

@@ -21,7 +21,7 @@ def test_healthy_host(fake: FakeHost) -> None:
 def test_this_kernel() -> None:
     """The real one: every check comes to a verdict."""
     found = {each.name: each for each in check(Host())}
-    assert list(found) == ["privileges", "sched_ext", "btf"]
+    assert list(found) == ["privileges", "sched_ext", "isolcpus", "btf"]
     assert (found["sched_ext"].verdict == "ok") == os.path.isdir("/sys/kernel/sched_ext")
 
 
@@ -44,6 +44,14 @@ def test_kernel_without_sched_ext(fake: FakeHost, path: str, content: bytes, sai
     ((verdict, name, evidence, mend),) = fake.bad("kernel")
     assert (verdict, name, evidence) == ("error", "sched_ext", NO_SCHED_EXT + said)
     assert mend.startswith("boot a kernel built with CONFIG_SCHED_CLASS_EXT=y")
+
+
+def test_cpus_that_were_isolated_at_boot(fake: FakeHost) -> None:
+    fake.write("/proc/cmdline", "root=/dev/vda1 isolcpus=nohz,domain,1-3,7 quiet\n")
+    ((verdict, name, evidence, mend),) = fake.bad("kernel")
+    assert (verdict, name) == ("error", "isolcpus")
+    assert "booted with isolcpus=1-3,7, and sched_ext does not run" in evidence
+    assert "cpuset.cpus.partition" in mend
 
 
 def test_malformed_btf_is_named(fake: FakeHost) -> None:

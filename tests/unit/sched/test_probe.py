@@ -165,7 +165,45 @@ def test_kernel_with_sound_btf(monkeypatch: pytest.MonkeyPatch) -> None:
     probe.require_sound_btf()
 
 
-PROBES = ["require_sched_ext", "require_host", "require_no_other", "require_sound_btf"]
+PROBES = [
+    "require_sched_ext",
+    "require_host",
+    "require_no_isolation",
+    "require_no_other",
+    "require_sound_btf",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "cpus"),
+    [
+        ("root=/dev/vda1 quiet", None),
+        ("isolcpus=1", "1"),
+        ("isolcpus=1-3,7 quiet", "1-3,7"),
+        ("isolcpus=domain,2", "2"),
+        ("isolcpus=nohz,domain,managed_irq,1-3", "1-3"),
+        ("isolcpus=nohz,1", None),
+        ("isolcpus=managed_irq,1-3", None),
+        ("isolcpus=1 isolcpus=2", "2"),
+        ("isolcpus=", None),
+        ("isolcpus", None),
+        ('"isolcpus=1"', "1"),
+        ("rcu_nocbs=1 nohz_full=1", None),
+    ],
+)
+def test_what_isolcpus_takes_out(tmp_path: Path, words: str, cpus: str | None) -> None:
+    cmdline = tmp_path / "cmdline"
+    cmdline.write_text(f"BOOT_IMAGE=/vmlinuz {words}\n")
+    assert probe.isolated_at_boot(str(cmdline)) == cpus
+    if cpus is None:
+        probe.require_no_isolation(str(cmdline))
+        return
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_no_isolation(str(cmdline))
+    assert refusal.value.args[0] == (
+        f"the kernel was booted with isolcpus={cpus}, and sched_ext does not run beside that"
+    )
+    assert "cpuset.cpus.partition" in refusal.value.hint
 
 
 @pytest.fixture
