@@ -14,7 +14,7 @@ from ocihook.abi import (
     CELL_LIVE,
     OCIHOOK_WEIGHT_DEFAULT,
 )
-from ocihook.sched.promise import Claim, Due, promises
+from ocihook.sched.promise import Claim, promises
 
 HOST_CELL = 0
 
@@ -53,20 +53,30 @@ def dues(
     """
     states, runnable = now["state"], now["nr_runnable"]
     claims: dict[int | _Idle, Claim] = {}
-    wanted = set(shown) | {HOST_CELL}
+    rows = set(shown)
+    wanted = rows | {HOST_CELL}
     for slot, state in enumerate(states):
         if state in (CELL_FREE, CELL_CLAIMING):
             continue
         if runnable[slot] > 0 or (state != CELL_LIVE and slot in ran):
             wanted.add(slot)
     for slot in tuple(wanted):
-        for above in _above(now["parent"], slot):
-            wanted.add(above)
+        wanted.update(_above(now["parent"], slot))
     boxes = [
         slot if state in (CELL_LIVE, CELL_DRAINING) else box
         for slot, (state, box) in enumerate(zip(states, now["box"], strict=True))
     ]
     nested = {boxes[slot] for slot in wanted if boxes[slot] != slot}
+    # One that is idle itself may have a busy one in it.
+    idle = {
+        _Idle(now["parent"][slot], max(now["weight"][slot], 1))
+        for slot, state in enumerate(states)
+        if state in (CELL_LIVE, CELL_DRAINING) and slot not in rows
+    }
+    # And its parents may be idle as well: they bound what it would get.
+    for parent in {each.parent for each in idle if each.parent < len(states)}:
+        wanted.add(parent)
+        wanted.update(_above(now["parent"], parent))
     for slot in wanted:
         tasks = max(runnable[slot], 0)
         if not tasks and slot in ran and slot not in nested:
@@ -78,15 +88,14 @@ def dues(
             limit_cpus(slot),
             own_cpus(slot),
         )
-    idle = {
-        _Idle(now["parent"][slot], max(now["weight"][slot], 1))
-        for slot, state in enumerate(states)
-        if state in (CELL_LIVE, CELL_DRAINING) and slot not in wanted
-    }
     idle.add(_Idle(HOST_CELL, OCIHOOK_WEIGHT_DEFAULT))
     claims |= {each: Claim(each.parent, each.weight) for each in idle}
     found = promises(claims, online)
-    busy = _of_cells(found, boxes)
+    # What an idle cgroup would get is no part of what its cell is due.
+    due = {
+        slot: found[slot].own for slot in wanted if boxes[slot] == slot or claims[slot].own_weight
+    }
+    busy = _of_cells(due, boxes)
     if not busy.get(HOST_CELL):
         busy[HOST_CELL] = found[_Idle(HOST_CELL, OCIHOOK_WEIGHT_DEFAULT)].whole
     return Dues(busy, {(each.parent, each.weight): found[each].whole for each in idle})
@@ -102,10 +111,8 @@ def _above(parents: Sequence[int], slot: int) -> Iterable[int]:
         yield slot
 
 
-def _of_cells(found: Mapping[int | _Idle, Due], boxes: Sequence[int]) -> dict[int, float]:
+def _of_cells(due: Mapping[int, float], boxes: Sequence[int]) -> dict[int, float]:
     summed: dict[int, float] = {}
-    for node, due in found.items():
-        if isinstance(node, int):
-            box = boxes[node]
-            summed[box] = summed.get(box, 0.0) + due.own
+    for slot, own in due.items():
+        summed[boxes[slot]] = summed.get(boxes[slot], 0.0) + own
     return summed

@@ -140,12 +140,15 @@ def test_help_names_every_command(run: Run) -> None:
     [["nonsense"], ["cells", "--nonsense"], ["cells", "nonsense"],
      ["cells", "--json", "list"],
      ["scheduler", "start", "--host-share", "0"],
-     ["scheduler", "start", "--host-share", "91"]],
+     ["scheduler", "start", "--host-share", "91"],
+     ["scheduler", "reload", "--host-share", "0"],
+     ["scheduler", "reload", "--host-share", "91"]],
 )  # fmt: skip
 def test_usage_error_calls_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     monkeypatch.setattr(loader, "start", raising(AssertionError()))
+    monkeypatch.setattr(loader, "reload", raising(AssertionError()))
     outcome = run(*arguments)
     assert (outcome.status, outcome.stdout) == (2, "")
     assert "Usage: " in plain(outcome.stderr)

@@ -51,6 +51,14 @@ def test_the_host_share_is_accepted_and_has_no_effect(
     )
 
 
+@pytest.mark.parametrize("command", ["start", "reload"])
+def test_the_host_share_is_hidden(run: Run, command: str) -> None:
+    outcome = run("scheduler", command, "--help")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert "--json" in outcome.stdout
+    assert "host-share" not in outcome.stdout
+
+
 def test_start_of_what_runs_restores_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "start", lambda: False)
     monkeypatch.setattr(scheduler_command, "restore_cells", raising(AssertionError()))

@@ -15,6 +15,8 @@ from ocihook.abi import (
     CELL_FLAG_NO_BORROW,
     CELL_FLAG_NO_LEND,
     CELL_LIVE,
+    CELL_NODE,
+    CELL_NODE_DRAINING,
     OCIHOOK_WAIT_BUCKETS,
     Cell,
     CellStats,
@@ -238,6 +240,18 @@ def test_cell_whose_cgroup_is_gone(table: type[Table], tree: Path) -> None:
 def test_states(table: type[Table], tree: Path, state: int, name: str) -> None:
     table.slots[1] = live(tree / "d", state=state)
     assert list_cells(str(tree))[0]["state"] == name
+
+
+@pytest.mark.parametrize("state", [CELL_NODE, CELL_NODE_DRAINING])
+def test_a_node_of_the_tree_is_no_cell(table: type[Table], tree: Path, state: int) -> None:
+    """What runs in it counts for the cell that it lies in."""
+    table.slots[0] = live(tree, name=b"host")
+    table.slots[1] = live(tree / "d", state=state)
+    table.slots[2] = live(tree / "a", name=b"web")
+    table.slots[3] = live(tree / "a" / "b", state=state, parent=2, box=2)
+    host, web = list_cells(str(tree))
+    assert (host["cell"], host["tasks"]) == (0, 2)
+    assert (web["cell"], web["tasks"]) == (2, 9)
 
 
 def test_cgroup_outside_of_what_is_mounted(table: type[Table], tree: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from readings import MS, Slot, live, reading
+from readings import MS, Slot, live, ran, reading
 
 from ocihook.abi import CELL_NODE, CELL_NODE_DRAINING
 from ocihook.sched.usage import usage
@@ -71,13 +71,87 @@ def test_idle_cells_take_nothing_from_the_busy() -> None:
     assert {found[f"idle{number}"] for number in range(5)} == {2}
 
 
-@pytest.mark.parametrize("parent", [2, 77])
-def test_a_parent_that_cannot_be(parent: int) -> None:
-    """A slot that is its own grandparent, or beyond the table: read while the table changed."""
-    found = promised(HOST, cell("one", parent=parent, nr_runnable=1), node(parent=1))
-    assert found["one"] >= 0
+def test_a_service_and_a_pod_beside_a_cell() -> None:
+    """1 a service, 2 a pod with 3, its container; 4 a cell beside them, of twice the weight."""
+    assert promised(
+        HOST,
+        node(nr_runnable=2),
+        node(),
+        cell("pod", parent=2, weight=1, nr_runnable=1),
+        cell("beside", weight=200, nr_runnable=1),
+    ) == {"host": 1, "pod": 1, "beside": 2}
+
+
+def test_a_pod_that_is_idle_weighs_nothing() -> None:
+    found = promised(
+        HOST,
+        node(nr_runnable=1),
+        node(weight=300),
+        cell("pod", parent=2),
+        cell("beside", nr_runnable=1),
+    )
+    assert (found["host"], found["beside"]) == (2, 2)
+
+
+def test_a_cell_between_two_turns() -> None:
+    """It ran, and has nothing runnable just now: it is busy all the same."""
+    slots: list[Slot | None] = [HOST, cell("web"), cell("beside", nr_runnable=1)]
+    before = reading(1, slots, CPUS)
+    slots[1] = Slot(live("web"), ran(0.5))
+    found = {
+        row.name: round(row.promised, 3) for row in usage(before, reading(2, slots, CPUS)).cells
+    }
+    assert (found["web"], found["beside"]) == (2, 2)
+
+
+def test_what_ran_in_a_nested_cgroup_is_no_task_of_the_cell_itself() -> None:
+    """The cell counts what ran in 2 as well, but has no claim beside it by that."""
+    limit = {"quota_ns": 50 * MS, "period_ns": 100 * MS}
+    nested = node(parent=1, box=1, nr_runnable=1, **limit)
+    slots: list[Slot | None] = [HOST, cell("engine", nr_nested=1), nested]
+    slots.append(cell("beside", nr_runnable=1))
+    before = reading(1, slots, CPUS)
+    slots[1] = Slot(live("engine", nr_nested=1), ran(0.5))
+    found = {
+        row.name: round(row.promised, 3) for row in usage(before, reading(2, slots, CPUS)).cells
+    }
+    assert (found["engine"], found["beside"]) == (0.5, 3.5)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("parent", "due"), [(1, 0), (2, 0), (77, 4)], ids=["itself", "its-child", "beyond-the-table"]
+)
+def test_a_parent_that_cannot_be(parent: int, due: float) -> None:
+    """Read while the table changed: in a circle it is nobody's child, else one of the root's."""
+    slots = HOST, cell("one", parent=parent, nr_runnable=1), node(parent=1, nr_runnable=0)
+    assert promised(*slots)["one"] == due
 
 
 def test_what_is_no_cell_has_no_row() -> None:
     ending = node(state=CELL_NODE_DRAINING, nr_runnable=1)
     assert set(promised(HOST, node(nr_runnable=1), ending, cell("web"))) == {"host", "web"}
+
+
+LIMIT = {"quota_ns": 50 * MS, "period_ns": 100 * MS}
+
+
+def test_idle_pods_with_limits_are_no_part_of_the_hosts_due() -> None:
+    limited = [cell(f"limited{pod}", parent=pod, **LIMIT) for pod in (1, 2, 3)]
+    found = promised(HOST, node(), node(), node(), *limited, cell("busy", nr_runnable=1))
+    assert (found["host"], found["busy"], found["limited1"]) == (2, 4, 0.5)
+
+
+@pytest.mark.parametrize(("pod", "due"), [({}, 1), ({"weight": 300}, 2), (LIMIT, 0.5)])
+def test_an_idle_cell_in_an_idle_pod(pod: dict[str, Any], due: float) -> None:
+    """The pod's weight and limit bound what it would get, beside three that are busy."""
+    busy = [cell(f"busy{number}", nr_runnable=1) for number in range(3)]
+    assert promised(HOST, node(**pod), cell("idle", parent=1), *busy)["idle"] == due
+
+
+@pytest.mark.parametrize("inner", [{"nr_runnable": 1}, LIMIT, {}])
+@pytest.mark.parametrize("outer", [{"weight": 300}, {"parent": 3}])
+def test_an_idle_cell_with_a_cell_in_it(outer: dict[str, Any], inner: dict[str, Any]) -> None:
+    found = promised(HOST, cell("outer", **outer), cell("inner", parent=1, **inner), node())
+    assert found["outer"] > 0
+    assert found["inner"] == (0.5 if inner == LIMIT else 4)
