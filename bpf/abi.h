@@ -96,8 +96,8 @@ struct cpu_words {
 
 /*
  * One cell, or another node of the tree of cgroups: a slot of the `cells` map.
- * `generation` counts the slot's uses; whoever remembers (slot, generation) can
- * tell that the slot has moved on.
+ * `generation` counts the slot's uses; a reader that remembers (slot,
+ * generation) can tell that the slot has moved on.
  */
 struct cell {
 	/* Virtual time among all nodes; advances by run time / share. */

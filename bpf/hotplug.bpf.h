@@ -24,7 +24,7 @@ static __always_inline void count_online(void)
 	scx_bpf_put_cpumask(online);
 }
 
-/* Note which CPUs are offline at attach: nobody serves their queues. */
+/* Note which CPUs are offline at attach: no CPU serves their queues. */
 static __always_inline void init_offline(void)
 {
 	const struct cpumask *online = scx_bpf_get_online_cpumask();

@@ -169,7 +169,7 @@ __noinline int make_cpu_sets(u32 slot)
 }
 
 /*
- * Publish where the cell may run. While nobody owns a CPU it needs no sets. A
+ * Publish where the cell may run. While no cell owns a CPU it needs no sets. A
  * failure leaves what was there.
  */
 __noinline int publish_cpus(u32 slot)

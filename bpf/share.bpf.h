@@ -13,7 +13,7 @@
  *
  * While no task waits anywhere there is nothing to be fair about. A node that
  * runs then gets ahead of the others by two slices and no more, so that it does
- * not pay later for what nobody wanted.
+ * not pay later for time that no other task wanted.
  */
 #ifndef OCIHOOK_SHARE_BPF_H
 #define OCIHOOK_SHARE_BPF_H
@@ -110,7 +110,7 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 /*
  * The vtime that a node is measured against: the latest that began where its
  * task may run. A narrow task is compared on its CPU: elsewhere, nodes that
- * compete with nobody run ahead, and their clock would wipe out what its own
+ * have no competitor run ahead, and their clock would wipe out what its own
  * neighbours owe it. Nodes of cells with own CPUs run ahead as well, and are
  * compared with each other.
  */

@@ -11,8 +11,8 @@
  *
  * A node is active while tasks of it are runnable, or children of it are
  * active. Its parent keeps the sum of its active children's weights under the
- * parent's lock: whoever changes what a node's activity is made of looks at it
- * anew under that lock, so the last one to look has seen the last change.
+ * parent's lock: a CPU that changes what a node's activity is made of looks at
+ * it anew under that lock, so the last one to look has seen the last change.
  *
  * A node whose limit is less than what its weight gives it weighs, for its
  * siblings, as much as it can use: they get the rest, and not all the machine.
