@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from cells import SPIN, Workloads
 from converge import Task, converge, demand_cpus, task_use
-from parity.trees import Group, Leaf, demand_due, grown
+from parity.judge import Leaf, demand_due
+from parity.trees import Group, grown
 from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from cells import Workloads
 from converge import Party, cgroup_use, converge, demand_cpus
-from parity.trees import CPUS, Group, Leaf, grown
+from parity.judge import CPUS, Leaf
+from parity.trees import Group, grown
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 

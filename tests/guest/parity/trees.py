@@ -1,31 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trees of cgroups with busy tasks, and the judge: what each leaf is due by water filling.
-
-The kernel's own scheduler has errors of its own, of some percent and more where limits meet; so
-what a leaf is due is computed, by the same code that ``ocihook top`` shows it by.
-"""
+"""Trees of cgroups with busy tasks, made as a test describes them."""
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from cells import SPIN, Gate
-from converge import Use, cgroup_use, converge
+from parity.judge import CPUS, OWN_WEIGHT, Judge, Leaf
 from waiting import until
 
 from ocihook.paths import CGROUPFS
-from ocihook.sched.promise import Claim, promises
+from ocihook.sched.promise import Claim
 
-CPUS = os.cpu_count() or 1
 ROOT = Path(CGROUPFS)
-TOLERANCE = 0.03
-"""Of the machine; each leaf has to be so near to what it is due."""
-OWN_WEIGHT = 100
 PERIOD_US = 100_000
 
 
@@ -43,27 +34,14 @@ class Group(NamedTuple):
     below: tuple[Group, ...] = ()
 
 
-class Leaf:
-    """A group that has been made, as a party."""
-
-    def __init__(self, cgroup: Path) -> None:
-        """Remember where it is."""
-        self.cgroup = cgroup
-
-    def use(self) -> Use:
-        """Return its CPU time and its slices."""
-        return cgroup_use(self.cgroup)
-
-
-class Tree:
+class Tree(Judge):
     """Groups that have been made, below the root or another cgroup."""
 
     def __init__(self, groups: Sequence[Group], gate: Gate, parent: Path = ROOT) -> None:
         """Make the cgroups and start their tasks, which wait at the gate."""
-        self.parties: dict[str, Leaf] = {}
+        super().__init__()
         self._gate = gate
         self._made: list[Path] = []
-        self._claims: dict[str, Claim] = {"": Claim(None)}
         for group in groups:
             self._make(group, parent, "")
 
@@ -82,7 +60,7 @@ class Tree:
             (cgroup / "cpu.max").write_text(f"{round(group.limit_cpus * PERIOD_US)} {PERIOD_US}")
         weight = 1 if group.idle else group.weight
         own = OWN_WEIGHT * group.tasks
-        self._claims[path] = Claim(above, weight, own, group.limit_cpus)
+        self.claims[path] = Claim(above, weight, own, group.limit_cpus)
         if group.tasks:
             self.parties[path] = Leaf(cgroup)
             self._burn(group, cgroup)
@@ -100,15 +78,6 @@ class Tree:
         procs = cgroup / "cgroup.procs"
         until(lambda: len(procs.read_text().split()) == group.tasks, f"the tasks of {group.name}")
 
-    def due(self, cpus: float = CPUS) -> dict[str, float]:
-        """Return how many CPUs of so many each group with tasks is due."""
-        found = promises(self._claims, cpus)
-        return {path: found[path].own for path in self.parties}
-
-    def demand(self, *, cpu_s: float = 1.0, slices: int = 50) -> dict[str, float]:
-        """Demand that each leaf gets what it is due; return how far each is from it."""
-        return demand_due(self.parties, self.due, cpu_s=cpu_s, slices=slices)
-
     def remove(self) -> None:
         """End the tasks and remove the cgroups."""
         for cgroup in self._made:
@@ -122,34 +91,6 @@ def wait_until_empty(cgroup: Path) -> None:
     """Return when no task is left in the cgroup."""
     events = cgroup / "cgroup.events"
     until(lambda: "populated 0" in events.read_text(), f"{cgroup} is empty")
-
-
-def demand_due(
-    parties: dict[str, Leaf],
-    due_of: Callable[[float], dict[str, float]],
-    *,
-    cpu_s: float,
-    slices: int,
-) -> dict[str, float]:
-    """Demand of each party what it is due of the CPU time that there was; return how far it is off.
-
-    An emulated CPU is not always there, so what they all got together is the machine; a limit is of
-    the time that passes, and so is a greater part of a smaller machine.
-    """
-    names = list(parties)
-    found: dict[str, float] = {}
-
-    def bound(used: list[float]) -> bool:
-        due = due_of(sum(used))
-        for name, cpus in zip(names, used, strict=True):
-            found[name] = (cpus - due[name]) / CPUS
-        return max(map(abs, found.values())) <= TOLERANCE
-
-    # A second of a leaf that is due a hundredth of a CPU would take minutes.
-    whole = due_of(CPUS)
-    judged = [parties[name] for name in names if whole[name] > 0.5 * CPUS / len(names)]
-    converge(list(parties.values()), bound, judged=judged, cpu_s=cpu_s, slices=slices)
-    return found
 
 
 @contextmanager
