@@ -12,7 +12,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from converge import Use, cgroup_use, converge
+from converge import STEP_S, Use, cgroup_use, converge
+from waiting import until
 
 from ocihook.sched.promise import Claim, promises
 
@@ -64,11 +65,34 @@ class Judge:
             for path in [path for path in found if f"{path}/".startswith(f"{group}/")]:
                 del found[path]
 
-    def demand(
-        self, *, cpu_s: float = 1.0, slices: int = 50, tolerance: float = TOLERANCE
-    ) -> dict[str, float]:
+    def errors(self, cpu_s: float) -> dict[str, float]:
+        """Return how far each leaf is from what it is due, in so much CPU time of all together.
+
+        A part of the machine. It demands nothing.
+        """
+        parties = list(self.parties.values())
+
+        def uses() -> list[Use]:
+            return [party.use() for party in parties]
+
+        def ran() -> bool:
+            runs = [now.run_ns - then.run_ns for now, then in zip(uses(), began, strict=True)]
+            return sum(runs) >= cpu_s * 1e9
+
+        began = uses()
+        until(ran, f"{cpu_s:g} s of CPU time", step_s=STEP_S)
+        used = [
+            (now.run_ns - then.run_ns) / (now.at_ns - then.at_ns)
+            for now, then in zip(uses(), began, strict=True)
+        ]
+        due = self.due(sum(used))
+        return {
+            path: (cpus - due[path]) / CPUS for path, cpus in zip(self.parties, used, strict=True)
+        }
+
+    def demand(self, *, cpu_s: float = 1.0, slices: int = 50) -> dict[str, float]:
         """Demand that each leaf gets what it is due; return how far each is from it."""
-        return demand_due(self.parties, self.due, cpu_s=cpu_s, slices=slices, tolerance=tolerance)
+        return demand_due(self.parties, self.due, cpu_s=cpu_s, slices=slices)
 
     def demand_limits(self, *, cpu_s: float = 1.0, slices: int = 50) -> dict[str, float]:
         """Demand that as well, and that each group that its limit holds back is near to it."""
@@ -92,7 +116,6 @@ def demand_due(
     *,
     cpu_s: float,
     slices: int,
-    tolerance: float = TOLERANCE,
     also: Callable[[Mapping[str, float]], bool] | None = None,
 ) -> dict[str, float]:
     """Demand of each party what it is due of the CPU time that there was; return how far it is off.
@@ -108,7 +131,7 @@ def demand_due(
         due = due_of(sum(used))
         for name, cpus in zip(names, used, strict=True):
             found[name] = (cpus - due[name]) / CPUS
-        near = max(map(abs, found.values())) <= tolerance
+        near = max(map(abs, found.values())) <= TOLERANCE
         return near and (also is None or also(dict(zip(names, used, strict=True))))
 
     # A second of a leaf that is due a hundredth of a CPU would take minutes.
