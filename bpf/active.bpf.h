@@ -1,54 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which cells have runnable tasks. Dispatch looks at these alone, so its cost
- * follows the cells that are busy, not the cells that exist; and a cell that
- * was unregistered keeps being served until its last task has left.
+ * Which nodes have runnable tasks, waiting or on a CPU: those are active, and
+ * count in the tree. Each limited node knows how many there are below it.
  */
 #ifndef OCIHOOK_ACTIVE_BPF_H
 #define OCIHOOK_ACTIVE_BPF_H
 
 #include "maps.bpf.h"
 #include "tree.bpf.h"
-
-/* The number of the lowest bit that is set; the mask is not 0. */
-static __always_inline u32 lowest_bit(u64 mask)
-{
-	u32 bit = __builtin_ctzll(mask);
-
-	/* clang knows that it is below 64 and drops what would tell the
-	 * verifier so. */
-	barrier_var(bit);
-	return bit;
-}
-
-static __always_inline void set_active(u32 slot)
-{
-	u32 word = slot / 64;
-
-	if (word >= CELL_WORDS)
-		return;
-	__sync_fetch_and_or(&active_cells[word], 1ULL << (slot % 64));
-	__sync_fetch_and_or(&active_words, 1ULL << word);
-}
-
-/*
- * A word without cells is left out. A cell that comes to it meanwhile sets its
- * own bit before the word's, so either it sets the word's after us, or we see
- * it here.
- */
-static __always_inline void clear_active(u32 slot)
-{
-	u32 word = slot / 64;
-
-	if (word >= CELL_WORDS)
-		return;
-	__sync_fetch_and_and(&active_cells[word], ~(1ULL << (slot % 64)));
-	if (READ_ONCE(active_cells[word]))
-		return;
-	__sync_fetch_and_and(&active_words, ~(1ULL << word));
-	if (READ_ONCE(active_cells[word]))
-		__sync_fetch_and_or(&active_words, 1ULL << word);
-}
 
 /* Count a runnable task for each limit that it is below, up to LIMITS_COUNTED.
  */
@@ -111,7 +70,6 @@ static __always_inline void count_runnable(struct task_ctx *tctx)
 		/* Its wait starts now; an old stamp would look like a stall. */
 		WRITE_ONCE(c->served_ns, scx_bpf_now());
 		tctx->first = true;
-		set_active(tctx->cell);
 		recount(tctx->cell);
 	}
 }
@@ -139,19 +97,8 @@ static __always_inline void uncount_runnable(struct task_ctx *tctx)
 	count_nested(tctx, -1);
 	if (tctx->counted_limits[0])
 		uncount_limits(tctx);
-	if (__sync_fetch_and_sub(&c->nr_runnable, 1) != 1)
-		return;
-	clear_active(slot);
-	recount(slot);
-	/*
-	 * Another CPU may have counted the next task, and set the bit, between
-	 * our two steps. Then the bit is ours to give back; a CPU that looked
-	 * in between may have gone idle over it, so one is woken.
-	 */
-	if (READ_ONCE(c->nr_runnable) > 0) {
-		set_active(slot);
-		scx_bpf_kick_cpu(0, SCX_KICK_IDLE);
-	}
+	if (__sync_fetch_and_sub(&c->nr_runnable, 1) == 1)
+		recount(slot);
 }
 
 #endif /* OCIHOOK_ACTIVE_BPF_H */

@@ -11,7 +11,7 @@
  * last looked at; when either differs it walks again. So a move between
  * cgroups, a registration and the end of a cell need no list of tasks. A task
  * that waits in a queue meanwhile stays there until it next runs: the old
- * queue is still served (active.bpf.h), so this costs at most one turn.
+ * queue is still served (waiting.bpf.h), so this costs at most one turn.
  */
 #ifndef OCIHOOK_CELL_BPF_H
 #define OCIHOOK_CELL_BPF_H

@@ -12,11 +12,11 @@
 #define OCIHOOK_DISPATCH_BPF_H
 
 #include "maps.bpf.h"
-#include "active.bpf.h"
 #include "affinity.bpf.h"
 #include "bound.bpf.h"
 #include "cell.bpf.h"
 #include "hotplug.bpf.h"
+#include "order.bpf.h"
 #include "pick.bpf.h"
 #include "queue.bpf.h"
 #include "share.bpf.h"
@@ -30,34 +30,45 @@ struct prev {
 	bool home;
 };
 
+/* Take a task of a bracket of nodes that may run here, of any. */
+__noinline int take_of_bracket(u32 bracket, s32 cpu, u32 nr_dispatches, u64 now)
+{
+	u64 members = members_of(bracket);
+	bool taken = false;
+	int i;
+
+	bpf_for(i, 0, BRACKET_WIDTH) {
+		u32 slot = bracket * BRACKET_WIDTH + 1 + i - NR_BRACKETS;
+		struct cell *c, *box;
+
+		if (!(members >> i & 1))
+			continue;
+		c = cell_at(slot);
+		box = c ? cell_at(READ_ONCE(c->box)) : NULL;
+		taken = box && cell_may_use(box, cpu) && may_spend(c, now) &&
+			take_of_cell(slot, cpu, nr_dispatches);
+		if (taken)
+			break;
+	}
+	return taken;
+}
+
 /* Take whatever may run here, in any order: an idle CPU helps nobody. */
 __noinline int take_any(s32 cpu, u32 nr_dispatches, u64 now)
 {
-	u64 words = READ_ONCE(active_words);
+	u32 bracket, last = last_bracket();
 	bool taken = false;
-	int i, j;
 
-	bpf_for(i, 0, CELL_WORDS) {
-		u32 word = lowest_bit(words);
-		u64 left;
-
-		if (!words || taken)
+	if (!members_of(0))
+		return false;
+	bpf_for(bracket, FIRST_BRACKET, NR_BRACKETS) {
+		if (bracket > last)
 			break;
-		words &= words - 1;
-		left = READ_ONCE(active_cells[word % CELL_WORDS]);
-		bpf_for(j, 0, 64) {
-			u32 slot = word * 64 + lowest_bit(left);
-			struct cell *c, *box;
-
-			if (!left || taken)
-				break;
-			left &= left - 1;
-			c = cell_at(slot);
-			box = c ? cell_at(READ_ONCE(c->box)) : NULL;
-			taken = box && cell_may_use(box, cpu) &&
-				may_spend(c, now) &&
-				take_of_cell(slot, cpu, nr_dispatches);
-		}
+		if (!members_of(bracket))
+			continue;
+		taken = take_of_bracket(bracket, cpu, nr_dispatches, now);
+		if (taken)
+			break;
 	}
 	return taken;
 }
@@ -174,13 +185,13 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 			break;
 		here->by_time = pick->stalled;
 		taken = take_of_cell(pick->slot, cpu, here->nr_dispatches);
-		if (taken)
+		if (taken) {
+			leave_early(pick->slot);
 			break;
+		}
 		/* Taken by another CPU, or none of its tasks may run here. */
-		if (cell_waits_here(pick->slot) &&
-		    pick->nr_passed < PICK_ATTEMPTS)
-			pick->passed[pick->nr_passed++ % PICK_ATTEMPTS] =
-				pick->slot;
+		if (cell_waits_here(pick->slot))
+			pass_over(pick, pick->slot);
 		pick_cell(pick, cpu, now);
 	}
 	return taken;

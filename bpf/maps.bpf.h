@@ -18,9 +18,9 @@ enum {
 	SLICE_MIN_NS = NSEC_PER_MSEC / 2,
 	/* How far behind, in virtual time, entitles to a CPU at once. */
 	PREEMPT_NS = NSEC_PER_MSEC,
-	/* How often a CPU picks anew that lost a race for a cell's last task.
-	 */
-	PICK_ATTEMPTS = 4,
+	/* How often a CPU picks anew: it lost a race for a node's last task, or
+	 * none of the node's tasks may run there. */
+	PICK_ATTEMPTS = 16,
 	/* Claims that may raise nr_slots at once: fewer than CPUs, each once.
 	 */
 	CLAIM_ATTEMPTS = 64,
@@ -48,7 +48,6 @@ enum {
 	 */
 	HIERARCHY_ROOT_CGID = 1,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
-	/* Not more than 64: the words have bits in one word. */
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
 	/* Deeper cgroups than the kernel's own verifier examples walk. */
 	MAX_CGROUP_DEPTH = 32,
@@ -107,6 +106,10 @@ struct task_ctx {
 	u32 counted_box;
 	u32 counted_limits[LIMITS_COUNTED];
 	bool counted;
+	/* Whether it is counted among those that wait in a node's queue; of
+	 * which node. */
+	bool queued;
+	u32 queued_in;
 	/* It made its node active, and has not run since. */
 	bool first;
 	/* Its affinity was changed. */
@@ -163,6 +166,8 @@ struct cell_objects {
 	 * which parent that is. Weights here are in units of 1/WEIGHT_ONE. */
 	u32 counted_weight;
 	u32 counted_parent;
+	/* Tasks in its queues, and those on their way from there to a CPU. */
+	s64 nr_queued;
 	/* When weight and limit were last read from the kernel. */
 	u64 followed_ns;
 	/* Whether its queues exist; queues die with each detach. */
@@ -175,6 +180,8 @@ struct cpu_ctx {
 	/* When a guest last ran here. */
 	u64 guest_served_ns;
 	u32 nr_dispatches;
+	/* The bracket whose nodes were last looked at for overdue turns. */
+	u32 looked_at;
 	/* The cell whose own CPU this is, or HOST_CELL: nobody's. */
 	u32 owner;
 	bool offline;
@@ -282,10 +289,8 @@ u32 nr_owned;
  */
 u32 nr_online;
 u32 nr_offline;
-/* A bit for each cell with runnable tasks, and one for each word of those that
- * has any: all that dispatch looks at. */
-u64 active_cells[CELL_WORDS];
-u64 active_words;
+/* Whether a limit has let go since parked nodes were: see waiting.bpf.h. */
+bool released;
 
 /* Tell every task to look up its cell and its affinity again. */
 static __always_inline void bump_config_seq(void)

@@ -27,6 +27,8 @@
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
  *	queue.bpf.h	where tasks wait
+ *	order.bpf.h	which nodes wait, in the order of their vtimes
+ *	waiting.bpf.h	how they come to it, and leave it
  *	idle.bpf.h	which idle CPU a task gets
  *	place.bpf.h	where a runnable task goes
  *	preempt.bpf.h	who has to stop for it
@@ -138,6 +140,7 @@ void ocihook_running(u64 *ctx)
 
 	if (!tctx)
 		return;
+	uncount_waiting(tctx);
 	c = cell_at(tctx->cell);
 	here = cpu_at(scx_bpf_task_cpu(p));
 	stats = stats_of(tctx->box);
@@ -172,8 +175,10 @@ void ocihook_quiescent(u64 *ctx)
 {
 	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
 
-	if (tctx)
-		uncount_runnable(tctx);
+	if (!tctx)
+		return;
+	uncount_waiting(tctx);
+	uncount_runnable(tctx);
 }
 
 SEC("struct_ops/ocihook_set_cpumask")

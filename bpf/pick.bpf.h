@@ -4,35 +4,66 @@
  * turn is overdue, then one whose cell has first claim before all others, then
  * the one furthest behind.
  *
+ * While no CPU is a cell's own, every node has the same claim everywhere, and
+ * the order (order.bpf.h) names the first. Nodes that cannot be served here
+ * after all are passed over. If that are too many, or CPUs have owners, the CPU
+ * compares all nodes that wait.
+ *
  * A turn is overdue after stall_ns, divided by the node's runnable tasks: so
  * each of them runs within about that time, whatever weights say. A node that
  * gets what it is due is served more often by far, until there are thousands
- * of tasks for each CPU.
+ * of tasks for each CPU. Each dispatch looks at one bracket of nodes for that,
+ * in turn.
  */
 #ifndef OCIHOOK_PICK_BPF_H
 #define OCIHOOK_PICK_BPF_H
 
 #include "maps.bpf.h"
-#include "active.bpf.h"
 #include "affinity.bpf.h"
+#include "order.bpf.h"
 #include "own.bpf.h"
 #include "queue.bpf.h"
 #include "throttle.bpf.h"
+#include "waiting.bpf.h"
+
+enum {
+	/* Brackets that are open at once, while passed nodes are left out. */
+	OPEN_MAX = 64,
+	/* Brackets of a dispatch whose nodes are looked at for overdue turns,
+	 * and brackets that are seen for that. */
+	OVERDUE_LOOKS = 2,
+	OVERDUE_SEEN = 16,
+};
 
 /* The choice so far: `slot` is -1 while there is none. */
 struct pick {
 	/* The node's vtime, or since when its turn is overdue if it is. */
 	u64 key;
 	s32 slot;
-	/* How many cells wait for this CPU. */
+	/* How many nodes wait for this CPU; 2 stands for any more. */
 	u32 nr_waiting;
 	bool stalled;
 	/* Whether the cell has first claim on this CPU. */
 	bool home;
-	/* Nodes none of whose waiting tasks may run here, after all. */
+	/* Nodes none of whose waiting tasks may run here, after all: so many,
+	 * up to this leaf of this key, in the order. */
 	u32 nr_passed;
-	u32 passed[PICK_ATTEMPTS];
+	u32 passed;
+	u64 passed_key;
 };
+
+/* Brackets that have passed nodes in them and are not looked into yet. */
+struct search {
+	u32 nr_open;
+	u32 open[OPEN_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct search);
+} searches SEC(".maps");
 
 /* When the node's turn is overdue. */
 static __always_inline u64 overdue_ns(const struct cell *c)
@@ -43,27 +74,143 @@ static __always_inline u64 overdue_ns(const struct cell *c)
 	       config.stall_ns / (nr_runnable > 1 ? (u64)nr_runnable : 1);
 }
 
-static __always_inline bool was_passed(const struct pick *pick, u32 slot)
+/* The same question, without a division. */
+static __always_inline bool is_overdue(const struct cell *c, u64 now)
 {
-	bool passed = false;
+	u64 waited_ns = now - READ_ONCE(c->served_ns);
+	s64 nr_runnable = READ_ONCE(c->nr_runnable);
+
+	return (s64)waited_ns > 0 &&
+	       waited_ns * (nr_runnable > 1 ? (u64)nr_runnable : 1) >=
+		       config.stall_ns;
+}
+
+static __always_inline void pass_over(struct pick *pick, u32 slot)
+{
+	u32 n = NR_BRACKETS + slot;
+
+	pick->nr_passed++;
+	pick->passed = n;
+	pick->passed_key = order_key(n);
+}
+
+/* Whether a member comes after all that were passed. */
+static __always_inline bool comes_after(const struct pick *pick, u32 n, u64 key)
+{
+	return time_before(pick->passed_key, key) ||
+	       (n > pick->passed && key == pick->passed_key);
+}
+
+/*
+ * Compare the members of a bracket that has passed nodes in it; brackets among
+ * them that have some, too, are opened next.
+ */
+__noinline int compare_open(struct contest *contest __arg_nonnull,
+			    const struct pick *pick __arg_nonnull,
+			    struct search *search __arg_nonnull, u32 bracket)
+{
+	u64 members = members_of(bracket);
 	int i;
 
 	UNROLLED
-	for (i = 0; i < PICK_ATTEMPTS; i++)
-		passed |= i < pick->nr_passed && pick->passed[i] == slot;
-	return passed;
+	for (i = 0; i < BRACKET_WIDTH; i++) {
+		u32 n = bracket * BRACKET_WIDTH + 1 + i;
+		u64 key = order_key(n);
+
+		if (!(members >> i & 1))
+			continue;
+		if (comes_after(pick, n, key)) {
+			enter_member(contest, n, key);
+		} else if (n < NR_BRACKETS) {
+			u32 at = search->nr_open;
+
+			if (at < OPEN_MAX) {
+				search->open[at] = n;
+				search->nr_open = at + 1;
+			}
+		}
+	}
+	return 0;
 }
 
-/* Weigh one node against the choice so far. */
-__noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
+/* Find where nodes come first after those passed: a leaf, or a bracket. */
+__noinline int leave_passed_out(struct contest *contest __arg_nonnull,
+				const struct pick *pick __arg_nonnull)
+{
+	struct search *search;
+	u32 zero = 0, bracket = 0;
+	int step;
+
+	search = bpf_map_lookup_elem(&searches, &zero);
+	if (!search)
+		return 0;
+	search->nr_open = 0;
+	bpf_for(step, 0, 4 * OPEN_MAX) {
+		u32 last;
+
+		compare_open(contest, pick, search, bracket);
+		last = search->nr_open - 1;
+		if (last >= OPEN_MAX)
+			break;
+		bracket = search->open[last];
+		search->nr_open = last;
+	}
+	return 0;
+}
+
+/*
+ * The first node in the order that was not passed; its slot, or -1. After
+ * ORDER_ATTEMPTS it is one that was first a moment ago.
+ */
+__noinline int first_waiting(struct pick *pick __arg_nonnull)
+{
+	s32 slot = -1;
+	int attempt, level;
+
+	bpf_for(attempt, 0, ORDER_ATTEMPTS) {
+		struct contest contest = {};
+		u32 n = 0;
+
+		if (pick->nr_passed) {
+			leave_passed_out(&contest, pick);
+			n = contest.best;
+			if (!n)
+				break;
+		}
+		bpf_for(level, 0, ORDER_DEPTH) {
+			if (n >= NR_BRACKETS)
+				break;
+			compare_members(&contest, n);
+			if (!contest.best)
+				break;
+			n = contest.best;
+		}
+		if (n < NR_BRACKETS) {
+			if (!n)
+				break;
+			see_brackets(n);
+			continue;
+		}
+		slot = n - NR_BRACKETS;
+		pick->nr_waiting = 1 + contest.has_second;
+		if (!contest.has_second ||
+		    !time_before(contest.second_key, contest.key))
+			break;
+		see_brackets(bracket_of(n));
+	}
+	return slot;
+}
+
+/* Choose a node if it can be served here and is better than the choice. */
+__noinline int weigh_cell(struct pick *pick __arg_nonnull, u32 slot, s32 cpu,
+			  u64 now)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
 	struct cell *c = cell_at(slot), *box;
 	bool stalled, home;
 	u64 key;
 
-	if (!pick || !here || !c || was_passed(pick, slot) ||
-	    !cell_waits_here(slot))
+	if (!here || !c || !cell_waits_here(slot))
 		return 0;
 	box = cell_at(READ_ONCE(c->box));
 	if (!box || !cell_may_use(box, cpu) || !may_spend(c, now))
@@ -89,34 +236,127 @@ __noinline int weigh_cell(struct pick *pick, u32 slot, s32 cpu, u64 now)
 	return 0;
 }
 
-/* The best node with waiting tasks that may use `cpu`, of those not passed. */
-__noinline int pick_cell(struct pick *pick, s32 cpu, u64 now)
+/* Weigh the nodes of a bracket of leaves; only overdue ones, if asked. */
+__noinline int weigh_bracket(struct pick *pick __arg_nonnull, u32 bracket,
+			     s32 cpu, u64 now, bool overdue)
 {
-	u64 words = READ_ONCE(active_words);
-	int i, j;
+	u64 members = members_of(bracket);
+	int i;
 
-	if (!pick)
+	bpf_for(i, 0, BRACKET_WIDTH) {
+		u32 n = bracket * BRACKET_WIDTH + 1 + i;
+		struct cell *c;
+
+		if (!(members >> i & 1) || n < NR_BRACKETS)
+			continue;
+		c = cell_at(n - NR_BRACKETS);
+		if (!c || (overdue && !is_overdue(c, now)) ||
+		    (pick->nr_passed && !comes_after(pick, n, order_key(n))))
+			continue;
+		weigh_cell(pick, n - NR_BRACKETS, cpu, now);
+	}
+	return 0;
+}
+
+/* The last bracket of leaves that may have members. */
+static __always_inline u32 last_bracket(void)
+{
+	u32 last = bracket_of(NR_BRACKETS + nr_slots());
+
+	return last < NR_BRACKETS ? last : NR_BRACKETS - 1;
+}
+
+/* Compare all nodes that wait. */
+__noinline int pick_of_all(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
+{
+	u32 bracket, last = last_bracket();
+
+	pick->slot = -1;
+	pick->nr_waiting = 0;
+	bpf_for(bracket, FIRST_BRACKET, NR_BRACKETS) {
+		if (bracket > last)
+			break;
+		if (members_of(bracket))
+			weigh_bracket(pick, bracket, cpu, now, false);
+	}
+	return 0;
+}
+
+/* Look whether a turn is overdue, at the brackets that come next. */
+__noinline int pick_overdue(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
+{
+	u32 nr_waiting = pick->nr_waiting, last = last_bracket(), looked = 0;
+	struct cpu_ctx *here = cpu_at(cpu);
+	u32 bracket;
+	int i;
+
+	if (!here)
 		return 0;
+	bracket = here->looked_at;
+	bpf_for(i, 0, OVERDUE_SEEN) {
+		bracket++;
+		if (bracket < FIRST_BRACKET || bracket > last)
+			bracket = FIRST_BRACKET;
+		if (!members_of(bracket))
+			continue;
+		weigh_bracket(pick, bracket, cpu, now, true);
+		if (++looked >= OVERDUE_LOOKS || pick->stalled)
+			break;
+	}
+	here->looked_at = bracket;
+	pick->nr_waiting = nr_waiting;
+	return 0;
+}
+
+/* The first in the order that can be served here. False: look at them all. */
+static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u64 now)
+{
+	bool sure = false;
+	int attempt;
+
+	bpf_for(attempt, 0, PARK_ATTEMPTS) {
+		s32 slot = first_waiting(pick);
+		u32 nr_waiting = pick->nr_waiting;
+		struct cell *c;
+
+		if (slot < 0) {
+			sure = true;
+			break;
+		}
+		c = cell_at(slot);
+		if (!c)
+			break;
+		if (cell_waits_here(slot) && !may_spend(c, now)) {
+			park(slot, c, now);
+			continue;
+		}
+		weigh_cell(pick, slot, cpu, now);
+		pick->nr_waiting = nr_waiting;
+		if (pick->slot >= 0) {
+			sure = true;
+			break;
+		}
+		if (pick->nr_passed >= PICK_ATTEMPTS)
+			break;
+		pass_over(pick, slot);
+	}
+	return sure;
+}
+
+/* The best node with waiting tasks that may use `cpu`, of those not passed. */
+__noinline int pick_cell(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
+{
+	unpark_all(now);
 	pick->slot = -1;
 	pick->nr_waiting = 0;
 	pick->stalled = false;
 	pick->home = false;
-	bpf_for(i, 0, CELL_WORDS) {
-		u32 word = lowest_bit(words);
-		u64 left;
-
-		if (!words)
-			break;
-		words &= words - 1;
-		left = READ_ONCE(active_cells[word % CELL_WORDS]);
-		bpf_for(j, 0, 64) {
-			if (!left)
-				break;
-			weigh_cell(pick, word * 64 + lowest_bit(left), cpu,
-				   now);
-			left &= left - 1;
-		}
-	}
+	if (!members_of(0))
+		return 0;
+	if (READ_ONCE(nr_owned) || !pick_in_order(pick, cpu, now))
+		pick_of_all(pick, cpu, now);
+	else
+		pick_overdue(pick, cpu, now);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "queue.bpf.h"
 #include "share.bpf.h"
 #include "throttle.bpf.h"
+#include "waiting.bpf.h"
 
 /* A kernel thread bound to one CPU does that CPU's own work, and is short. */
 static __always_inline bool is_cpu_kthread(struct task_struct *p)
@@ -100,6 +101,7 @@ static __always_inline void enqueue_free(struct task_struct *p,
 	bool restricted;
 	s32 cpu;
 
+	count_waiting(tctx);
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 				 SLICE_NS, tctx->vtime, enq_flags);
 	if (!box || !may_spend(c, scx_bpf_now()))
@@ -131,6 +133,8 @@ static __always_inline void enqueue_task(struct task_struct *p,
 
 	if (!c)
 		return;
+	/* Taken back from a CPU that a higher class took. */
+	uncount_waiting(tctx);
 	/*
 	 * By the local queue alone it would wait for the end of a slice. One
 	 * that uses up its own is not short, and waits like others.

@@ -77,7 +77,12 @@ static __always_inline void see_limit(struct cell *c, u32 slot)
 	const struct cell *above = cell_at(READ_ONCE(c->parent));
 	u32 limit = above ? READ_ONCE(above->limited) : 0;
 
-	WRITE_ONCE(c->limited, READ_ONCE(c->quota_ns) ? slot : limit);
+	if (READ_ONCE(c->quota_ns))
+		limit = slot;
+	if (READ_ONCE(c->limited) == limit)
+		return;
+	WRITE_ONCE(c->limited, limit);
+	WRITE_ONCE(released, true);
 }
 
 /* The limited node after this one, on the way to the root; 0: there is none. */
@@ -177,6 +182,7 @@ static __always_inline void set_quota(struct cell *c, u64 quota_ns,
 	WRITE_ONCE(c->period_began_ns, now);
 	WRITE_ONCE(c->budget_ns, quota_ns);
 	WRITE_ONCE(c->quota_ns, quota_ns);
+	WRITE_ONCE(released, true);
 	if (READ_ONCE(c->throttled_since_ns))
 		wake_idle_cpus();
 }

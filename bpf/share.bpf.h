@@ -19,6 +19,7 @@
 #define OCIHOOK_SHARE_BPF_H
 
 #include "maps.bpf.h"
+#include "order.bpf.h"
 #include "own.bpf.h"
 #include "quota.bpf.h"
 #include "tree.bpf.h"
@@ -59,6 +60,7 @@ static __always_inline void grant_slice(struct task_struct *p,
 	tctx->prepaid = cost_at(share_of(tctx->cell), slice_ns);
 	tctx->first = false;
 	__sync_fetch_and_add(&c->vtime, tctx->prepaid);
+	follow_vtime(tctx->cell, c);
 	spend(c, slice_ns);
 	WRITE_ONCE(c->served_ns, now);
 }
@@ -94,6 +96,7 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 		used = 0;
 	__sync_fetch_and_add(&c->vtime, cost_at(share_of(tctx->cell), used) -
 						tctx->prepaid);
+	follow_vtime(tctx->cell, c);
 	spend(c, (s64)used - (s64)tctx->granted_ns);
 	if (tctx->cell != tctx->box)
 		inner = stats_of(tctx->cell);
@@ -165,6 +168,9 @@ static __always_inline void limit_lag(struct task_struct *p,
 		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
 	else if (ceiling && time_before(ceiling, vtime))
 		__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
+	else
+		return;
+	follow_vtime(tctx->cell, c);
 }
 
 /*
@@ -180,8 +186,10 @@ static __always_inline void limit_lead(const struct task_ctx *tctx,
 	if (time_before(now, READ_ONCE(contended_ns) + UNCONTENDED_NS))
 		return;
 	ceiling += cost_at(share_of(tctx->cell), 2 * SLICE_NS);
-	if (time_before(ceiling, vtime))
-		__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
+	if (!time_before(ceiling, vtime))
+		return;
+	__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
+	follow_vtime(tctx->cell, c);
 }
 
 /*

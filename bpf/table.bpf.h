@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "claim.bpf.h"
+#include "order.bpf.h"
 #include "queue.bpf.h"
 #include "stats.bpf.h"
 
@@ -125,6 +126,7 @@ static __always_inline int init_table(void)
 	host->cgid = config.root_cgid;
 	host->weight = OCIHOOK_WEIGHT_DEFAULT;
 	__builtin_memcpy(host->name, "host", sizeof("host"));
+	clear_order();
 	bpf_for(slot, 0, OCIHOOK_MAX_CELLS) {
 		struct cell_objects *objects = objects_of(slot);
 		struct cell *c = cell_at(slot);
@@ -133,6 +135,7 @@ static __always_inline int init_table(void)
 			return -EINVAL;
 		objects->has_dsq = 0;
 		objects->nr_limited = 0;
+		objects->nr_queued = 0;
 		objects->nr_active = 0;
 		objects->active_weight = 0;
 		objects->active_most = 0;

@@ -7,6 +7,7 @@
 #include "active.bpf.h"
 #include "fault.bpf.h"
 #include "stats.bpf.h"
+#include "waiting.bpf.h"
 
 SEC("struct_ops.s/ocihook_init_task")
 s32 ocihook_init_task(u64 *ctx)
@@ -51,8 +52,10 @@ void ocihook_exit_task(u64 *ctx)
 	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
 
 	count_task_out();
-	if (tctx)
-		uncount_runnable(tctx);
+	if (!tctx)
+		return;
+	uncount_waiting(tctx);
+	uncount_runnable(tctx);
 }
 
 #endif /* OCIHOOK_TASK_BPF_H */

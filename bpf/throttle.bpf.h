@@ -95,6 +95,7 @@ static __always_inline bool unthrottle(struct cell *c, u64 now)
 		return false;
 	if (time_before(since, now))
 		__sync_fetch_and_add(&c->throttled_ns, now - since);
+	WRITE_ONCE(released, true);
 	return true;
 }
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cells import Workloads
@@ -44,6 +45,25 @@ def matching(pattern: str, lines: list[str]) -> list[re.Match[str]]:
     return [match for match in (re.search(pattern, line) for line in lines) if match]
 
 
+def tasks_of(cell: dict[str, Any], lines: list[str]) -> list[re.Match[str]]:
+    """Return the lines of tasks that are in the cell, and came there before it was one."""
+    return matching(
+        rf"^ +cell={cell['cell']} generation={cell['generation']} \(now {cell['generation']}\)"
+        r" vtime=-?\d+ waiting=(-?\d+) narrow=0 confined=0 joined=0$",
+        lines,
+    )
+
+
+def dump_of_tasks(cell: dict[str, Any], count: int) -> list[str] | None:
+    """Return a dump that has so many tasks of the cell, or None.
+
+    The kernel dumps one CPU after the other. A task that changes from one to another meanwhile is
+    in neither list, or in both.
+    """
+    lines = dump()
+    return lines if len(tasks_of(cell, lines)) == count else None
+
+
 @pytest.mark.usefixtures("_traced")
 def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
     """Three busy tasks for two CPUs: two run, at least one waits.
@@ -59,7 +79,7 @@ def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
     cells.begin()
     until(lambda: busy.cell().nr_runnable == 3, "three busy tasks")
     cell, sleeping = busy.row(), idle.row()
-    lines = dump()
+    lines = until(lambda: dump_of_tasks(cell, 3), "a dump with all three tasks", seen=dump)
     text = "\n".join(lines)
 
     assert matching(r"^ocihook: ABI \d+, clock of the cells \d+$", lines), text
@@ -80,12 +100,7 @@ def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
 
     # Below 0 where the task began on another CPU after the time of this one's run queue was read.
     running = matching(rf"^ +cell={cell['cell']} running for -?\d+ ns$", lines)
-    tasks = matching(
-        rf"^ +cell={cell['cell']} generation={cell['generation']} \(now {cell['generation']}\)"
-        r" vtime=-?\d+ waiting=(-?\d+) narrow=0 confined=0 joined=0$",
-        lines,
-    )
-    assert len(tasks) == 3, text
+    tasks = tasks_of(cell, lines)
     waiting = [match for match in tasks if int(match[1])]
     # Our own write to sysrq-trigger holds the other CPU.
     assert len(running) == len(tasks) - len(waiting), text

@@ -58,10 +58,10 @@ def test_many_cells_some_or_all_limited(limited: int, cells: Workloads) -> None:
 
     Each is served again and again, by the real times.
 
-    200 cells show it as 2,500 do. Dispatch goes through the cells that have runnable tasks, by
-    ``active_words``; the timer goes through all 64 words of ``throttled_cells`` in either case, and
-    looks at the bits that are set, which only busy cells have. So the cost follows the 30, which
-    are spread over three words here: every sixth of the slots.
+    200 cells show it as 2,500 do. Dispatch looks only at cells whose tasks wait. The timer goes
+    through all 64 words of ``throttled_cells`` in either case, and looks at the bits that are set,
+    which only busy cells have. So the cost follows the 30, which are spread over three words here:
+    every sixth of the slots.
     """
     made = []
     stride = CELLS // BUSY if limited == CELLS else 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from cells import Workloads
 from converge import converge
+from parity.trees import Group, demand_due, grown
 
 from ocihook import topology
 from ocihook.sched.caches import number_caches
@@ -48,6 +49,21 @@ def test_a_queue_of_busy_cpus_is_served_by_the_others(cells: Workloads) -> None:
 
     # 1.5 s of each is 18 s of CPU time.
     converge(made, bound, cpu_s=1.5)
+
+
+def test_a_cpu_passes_over_all_that_may_not_run_there() -> None:
+    """Twenty cgroups of CPUs 0-2 are owed more than the one that may use CPU 3, which has it whole.
+
+    More than a CPU passes over one by one (bpf/maps.bpf.h, PICK_ATTEMPTS).
+    """
+    held = [Group(f"held{i}", tasks=1, cpus="0-2") for i in range(20)]
+    with grown(*held, Group("free", tasks=2)) as tree:
+        demand_due(
+            tree.parties,
+            lambda cpus: {f"/{group.name}": 3 / 20 for group in held} | {"/free": cpus - 3},
+            cpu_s=1.0,
+            slices=50,
+        )
 
 
 def test_own_cpus_share_a_cache(cells: Workloads) -> None:
