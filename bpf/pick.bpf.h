@@ -4,10 +4,10 @@
  * turn is overdue, then one whose cell has first claim before all others, then
  * the one furthest behind.
  *
- * While no CPU is a cell's own, every node has the same claim everywhere, and
- * the order (order.bpf.h) names the first. Nodes that cannot be served here
- * after all are passed over. If that are too many, or CPUs have owners, the CPU
- * compares all nodes that wait.
+ * The order (order.bpf.h) names the node furthest behind. Nodes that cannot be
+ * served here after all, or have no first claim, are passed over. If those are
+ * too many, or the CPU's owner has nodes inside, the CPU compares all nodes
+ * that wait.
  *
  * A turn is overdue after stall_ns, divided by the node's runnable tasks: so
  * each of them runs within about that time, whatever weights say. A node that
@@ -272,6 +272,7 @@ __noinline int pick_of_all(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 	u32 bracket, last = last_bracket();
 
 	pick->slot = -1;
+	pick->home = false;
 	pick->nr_waiting = 0;
 	bpf_for(bracket, FIRST_BRACKET, NR_BRACKETS) {
 		if (bracket > last)
@@ -308,8 +309,13 @@ __noinline int pick_overdue(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 	return 0;
 }
 
-/* The first in the order that can be served here. False: look at them all. */
-static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u64 now)
+/*
+ * The first in the order that can be served here, of those with first claim if
+ * there are any. On the CPU of an owner all that wait in the order are guests.
+ * False: compare all.
+ */
+static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u32 owner,
+					  u64 now)
 {
 	bool sure = false;
 	int attempt;
@@ -332,7 +338,7 @@ static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u64 now)
 		}
 		weigh_cell(pick, slot, cpu, now);
 		pick->nr_waiting = nr_waiting;
-		if (pick->slot >= 0) {
+		if (pick->slot >= 0 && (pick->home || owner)) {
 			sure = true;
 			break;
 		}
@@ -343,9 +349,28 @@ static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u64 now)
 	return sure;
 }
 
+/*
+ * The owner of the CPU, if its tasks wait. False: it has other nodes inside, so
+ * compare all.
+ */
+static __always_inline bool pick_owner(struct pick *pick, s32 cpu, u32 owner,
+				       u64 now)
+{
+	struct cell *c = cell_at(owner);
+
+	if (!c || READ_ONCE(c->nr_nested) > 0)
+		return false;
+	weigh_cell(pick, owner, cpu, now);
+	return true;
+}
+
 /* The best node with waiting tasks that may use `cpu`, of those not passed. */
 __noinline int pick_cell(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 {
+	struct cpu_ctx *here = cpu_at(cpu);
+	u32 owner = here ? READ_ONCE(here->owner) : HOST_CELL;
+	bool sure;
+
 	unpark_all(now);
 	pick->slot = -1;
 	pick->nr_waiting = 0;
@@ -353,10 +378,14 @@ __noinline int pick_cell(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 	pick->home = false;
 	if (!members_of(0))
 		return 0;
-	if (READ_ONCE(nr_owned) || !pick_in_order(pick, cpu, now))
-		pick_of_all(pick, cpu, now);
-	else
+	sure = !owner ||
+	       (!pick->nr_passed && pick_owner(pick, cpu, owner, now));
+	if (sure && pick->slot < 0)
+		sure = pick_in_order(pick, cpu, owner, now);
+	if (sure)
 		pick_overdue(pick, cpu, now);
+	else
+		pick_of_all(pick, cpu, now);
 	return 0;
 }
 

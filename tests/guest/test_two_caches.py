@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from cells import Workloads
 from converge import converge
-from parity.trees import Group, demand_due, grown
+from parity.judge import demand_due
+from parity.trees import Group, grown
 
 from ocihook import topology
 from ocihook.sched.caches import number_caches

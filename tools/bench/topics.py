@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All topics, in the order in which they are measured."""
 
-from . import delay, dispatch, quota, reclaim, throughput, top, weights
+from . import delay, dispatch, leaves, quota, reclaim, throughput, top, weights
 
 TOPICS = (
     delay.TOPIC,
@@ -10,5 +10,6 @@ TOPICS = (
     quota.TOPIC,
     throughput.TOPIC,
     dispatch.TOPIC,
+    leaves.TOPIC,
     top.TOPIC,
 )
