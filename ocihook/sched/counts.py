@@ -70,6 +70,15 @@ class CpuCounts:
                         ran.append((slot, run_ns))
         return tuple(totals)
 
+    def run_ns(self, slot: int, before: bytes | bytearray | None) -> int:
+        """Return the CPU time of a slot since ``before``, without noting which CPUs it had."""
+        size, total = self._size, 0
+        for stats, sign in ((self._stats, 1), (before, -1)):
+            if stats is not None:
+                words = memoryview(stats)[slot * size : (slot + 1) * size].cast("B").cast("Q")
+                total += sign * sum(words.tolist()[_RUN::_EACH])
+        return max(total, 0)
+
     def usage(self, interval_ns: int) -> list[CpuUsage]:
         """Return who had each CPU, of the cells that were counted."""
         return [

@@ -21,6 +21,8 @@ HOST_CELL = 0
 COLUMNS = ("state", "weight", "parent", "box", "nr_runnable", "quota_ns")
 """What is asked of each slot."""
 
+_NO_NODES = (CELL_FREE, CELL_CLAIMING)
+
 
 class _Idle(NamedTuple):
     """All nodes below one parent that have one weight, do nothing, and have no limit."""
@@ -34,6 +36,18 @@ class Dues(NamedTuple):
 
     busy: Mapping[int, float]
     idle: Mapping[tuple[int, int], float]
+
+
+class NodeDue(NamedTuple):
+    """How many CPUs a node is due: for tasks of its own, and with all below it.
+
+    ``busy`` says whether it has tasks of its own that want to run. While nothing at and below it
+    is busy, ``whole`` is what it would be due if it became busy.
+    """
+
+    busy: bool
+    own: float
+    whole: float
 
 
 def dues(
@@ -51,54 +65,103 @@ def dues(
     ``shown`` are the slots of cells that are not idle; all others count as idle where they neither
     ran nor have runnable tasks.
     """
-    states, runnable = now["state"], now["nr_runnable"]
-    claims: dict[int | _Idle, Claim] = {}
-    rows = set(shown)
-    wanted = rows | {HOST_CELL}
-    for slot, state in enumerate(states):
-        if state in (CELL_FREE, CELL_CLAIMING):
-            continue
-        if runnable[slot] > 0 or (state != CELL_LIVE and slot in ran):
-            wanted.add(slot)
-    for slot in tuple(wanted):
-        wanted.update(_above(now["parent"], slot))
-    boxes = [
-        slot if state in (CELL_LIVE, CELL_DRAINING) else box
-        for slot, (state, box) in enumerate(zip(states, now["box"], strict=True))
-    ]
-    nested = {boxes[slot] for slot in wanted if boxes[slot] != slot}
-    # One that is idle itself may have a busy one in it.
-    idle = {
-        _Idle(now["parent"][slot], max(now["weight"][slot], 1))
-        for slot, state in enumerate(states)
-        if state in (CELL_LIVE, CELL_DRAINING) and slot not in rows
-    }
-    # And its parents may be idle as well: they bound what it would get.
-    for parent in {each.parent for each in idle if each.parent < len(states)}:
-        wanted.add(parent)
-        wanted.update(_above(now["parent"], parent))
-    for slot in wanted:
-        tasks = max(runnable[slot], 0)
-        if not tasks and slot in ran and slot not in nested:
-            tasks = 1  # between two turns, just now
-        claims[slot] = Claim(
-            now["parent"][slot] if slot != HOST_CELL else None,
-            max(now["weight"][slot], 1),
-            tasks * OCIHOOK_WEIGHT_DEFAULT,
-            limit_cpus(slot),
-            own_cpus(slot),
-        )
-    idle.add(_Idle(HOST_CELL, OCIHOOK_WEIGHT_DEFAULT))
-    claims |= {each: Claim(each.parent, each.weight) for each in idle}
+    claimed = _Claimed(now, ran, shown, limit_cpus, own_cpus)
+    idle = claimed.idle | {_Idle(HOST_CELL, OCIHOOK_WEIGHT_DEFAULT)}
+    claims = claimed.claims | {each: Claim(each.parent, each.weight) for each in idle}
     found = promises(claims, online)
+    boxes = claimed.boxes
     # What an idle cgroup would get is no part of what its cell is due.
     due = {
-        slot: found[slot].own for slot in wanted if boxes[slot] == slot or claims[slot].own_weight
+        slot: found[slot].own
+        for slot, claim in claimed.claims.items()
+        if isinstance(slot, int) and (boxes[slot] == slot or claim.own_weight)
     }
     busy = _of_cells(due, boxes)
     if not busy.get(HOST_CELL):
         busy[HOST_CELL] = found[_Idle(HOST_CELL, OCIHOOK_WEIGHT_DEFAULT)].whole
     return Dues(busy, {(each.parent, each.weight): found[each].whole for each in idle})
+
+
+def node_dues(
+    now: Mapping[str, Sequence[int]],
+    ran: Container[int],
+    shown: Iterable[int],
+    *,
+    limit_cpus: Callable[[int], float | None],
+    own_cpus: Callable[[int], int],
+    online: int,
+) -> dict[int, NodeDue]:
+    """Return what each node is due, cells and others; the busy ones as ``dues`` has them."""
+    claimed = _Claimed(now, ran, shown, limit_cpus, own_cpus)
+    claims = claimed.claims
+    for slot, state in enumerate(now["state"]):
+        if slot not in claims and state not in _NO_NODES:
+            # Idle: it changes nothing for the busy.
+            parent, weight = now["parent"][slot], max(now["weight"][slot], 1)
+            claims[slot] = Claim(parent, weight, 0, limit_cpus(slot), own_cpus(slot))
+    found = promises(claims, online)
+    return {
+        slot: NodeDue(
+            claim.own_weight > 0, found[slot].own if claim.own_weight else 0.0, found[slot].whole
+        )
+        for slot, claim in claims.items()
+        if isinstance(slot, int)
+    }
+
+
+class _Claimed:
+    """The claims of all slots that are busy, of those shown, and of those above them."""
+
+    def __init__(
+        self,
+        now: Mapping[str, Sequence[int]],
+        ran: Container[int],
+        shown: Iterable[int],
+        limit_cpus: Callable[[int], float | None],
+        own_cpus: Callable[[int], int],
+    ) -> None:
+        states, runnable = now["state"], now["nr_runnable"]
+        self.claims: dict[int | _Idle, Claim] = {}
+        rows = set(shown)
+        wanted = rows | {HOST_CELL}
+        for slot, state in enumerate(states):
+            if state in _NO_NODES:
+                continue
+            if runnable[slot] > 0 or (state != CELL_LIVE and slot in ran):
+                wanted.add(slot)
+        for slot in tuple(wanted):
+            wanted.update(_above(now["parent"], slot))
+        boxes = self.boxes = boxes_of(states, now["box"])
+        nested = {boxes[slot] for slot in wanted if boxes[slot] != slot}
+        # One that is idle itself may have a busy one in it.
+        self.idle = {
+            _Idle(now["parent"][slot], max(now["weight"][slot], 1))
+            for slot, state in enumerate(states)
+            if state in (CELL_LIVE, CELL_DRAINING) and slot not in rows
+        }
+        # And its parents may be idle as well: they bound what it would get.
+        for parent in {each.parent for each in self.idle if each.parent < len(states)}:
+            wanted.add(parent)
+            wanted.update(_above(now["parent"], parent))
+        for slot in wanted:
+            tasks = max(runnable[slot], 0)
+            if not tasks and slot in ran and slot not in nested:
+                tasks = 1  # between two turns, just now
+            self.claims[slot] = Claim(
+                now["parent"][slot] if slot != HOST_CELL else None,
+                max(now["weight"][slot], 1),
+                tasks * OCIHOOK_WEIGHT_DEFAULT,
+                limit_cpus(slot),
+                own_cpus(slot),
+            )
+
+
+def boxes_of(states: Sequence[int], boxes: Sequence[int]) -> list[int]:
+    """Return the cell that each slot is, or lies in."""
+    return [
+        slot if state in (CELL_LIVE, CELL_DRAINING) else box
+        for slot, (state, box) in enumerate(zip(states, boxes, strict=True))
+    ]
 
 
 def _above(parents: Sequence[int], slot: int) -> Iterable[int]:

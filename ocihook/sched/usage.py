@@ -24,7 +24,8 @@ from ocihook.abi import (
 )
 from ocihook.sched.columns import column, place
 from ocihook.sched.counts import NO_COUNTS, NO_WAITS, Counts, CpuCounts, CpuUsage, waits_since
-from ocihook.sched.tree import HOST_CELL, dues
+from ocihook.sched.node_usage import NodeUsage, node_usage
+from ocihook.sched.tree import HOST_CELL, dues, node_dues
 
 _COLUMNS = (
     "state", "generation", "weight", "flags", "shared", "shared_generation", "nr_runnable",
@@ -65,11 +66,15 @@ class CellUsage(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """All of it, by number of the cell and of the CPU. ``interval_ns`` is the time between."""
+    """All of it, by number of the cell and of the CPU. ``interval_ns`` is the time between.
+
+    ``nodes`` are all nodes of the tree of cgroups, if they were asked for.
+    """
 
     interval_ns: int
     cells: list[CellUsage]
     cpus: list[CpuUsage]
+    nodes: tuple[NodeUsage, ...] = ()
 
 
 _ROW: Callable[[tuple[Any, ...]], CellUsage] = partial(tuple.__new__, CellUsage)
@@ -81,8 +86,8 @@ _Did = tuple[Counts, tuple[int, ...], int, int]
 """Of one cell: its counts, waits, and throttled for how long and how often."""
 
 
-def usage(before: Reading, after: Reading) -> Usage:
-    """Return what happened between two readings of the same scheduler.
+def usage(before: Reading, after: Reading, *, nodes: bool = False) -> Usage:
+    """Return what happened between two readings of the same scheduler; with ``nodes``, at each.
 
     A slot that has a new cell since counts from that cell's beginning. A cell that several cgroups
     share is one; its members' own slots are left out, as in ``ocihook cells``.
@@ -132,9 +137,8 @@ def usage(before: Reading, after: Reading) -> Usage:
     def own_cpus(slot: int) -> int:
         return _own_cpus(after, slot) if flags[slot] & CELL_FLAG_OWNS else 0
 
-    promised = dues(
-        now, ran, did, limit_cpus=limit_cpus, own_cpus=own_cpus, online=after.online.bit_count()
-    )
+    online = after.online.bit_count()
+    promised = dues(now, ran, did, limit_cpus=limit_cpus, own_cpus=own_cpus, online=online)
     names, states = _names(after), _states(now["state"])
     rows = [
         CellUsage(
@@ -160,7 +164,18 @@ def usage(before: Reading, after: Reading) -> Usage:
     # In C, a quarter of a microsecond less for each of some hundred.
     rows += map(_ROW, zip(idle, *own, due, *nothing, strict=True))
     rows.sort(key=itemgetter(0))
-    return Usage(interval_ns, rows, cpus.usage(interval_ns))
+    found = Usage(interval_ns, rows, cpus.usage(interval_ns))
+    if not nodes:
+        return found
+
+    def run_ns(slot: int) -> int:
+        fresh = slot >= known or generations_then[slot] != generations[slot]
+        if not (fresh or slot in ran):
+            return 0
+        return cpus.run_ns(slot, None if fresh else before.stats)
+
+    of_each = node_dues(now, ran, did, limit_cpus=limit_cpus, own_cpus=own_cpus, online=online)
+    return found._replace(nodes=node_usage(after.cells, now, of_each, run_ns, interval_ns))
 
 
 def _throttled_ns(columns: dict[str, list[int]], at_ns: int, slot: int) -> int:
