@@ -14,9 +14,6 @@ from ocihook.sched.waits import as_text
 from ocihook.sched.which import find_cell
 
 NS_PER_S = 1_000_000_000
-ID_CHARS = 12
-"""Of a container's id: what podman shows of it."""
-
 COLUMNS = (
     ("CELL", True),
     ("NAME", False),
@@ -49,7 +46,10 @@ def cells(context: typer.Context, as_json: bool = AS_JSON) -> None:
 
 @app.command("list")
 def show_list(as_json: bool = AS_JSON) -> None:
-    """List the cells: cell 0 is the host, every other one a container, or several that share it."""
+    """List the cells: cell 0 is the host, every other one a container, or several that share it.
+
+    Services and slices of the host, pods, and cgroups inside containers are in ocihook cells tree.
+    """
     found = list_cells()
     if as_json:
         output.show_json(found)
@@ -72,16 +72,16 @@ def show_one(
 
 def _row(cell: dict[str, Any]) -> list[str]:
     containers = [member["container"] for member in cell["members"]] or [cell["container"]]
-    quota, run_s = cell["quota"], cell["run_ns"] / NS_PER_S
+    run_s = cell["run_ns"] / NS_PER_S
     return [
         str(cell["cell"]),
         cell["name"],
-        ", ".join(container[:ID_CHARS] for container in containers),
+        ", ".join(container[: output.ID_CHARS] for container in containers),
         cell["state"],
         str(cell["weight"]),
         cell["cpus"],
         cell["own_cpus"] or "-",
-        f"{quota['quota_us'] * 100 / quota['period_us']:.0f}%" if quota else "-",
+        output.quota(cell["quota"]),
         str(cell["tasks"]),
         f"{run_s:.1f} s" if run_s < 1000 else f"{run_s:.0f} s",
         as_text(cell["waits"], 99),

@@ -4,8 +4,9 @@
 import errno
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from rich.console import Console, RenderableType
@@ -13,6 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 UNLIMITED_COLUMNS = 4096
+ID_CHARS = 12
+"""Of a container's id: what podman shows of it."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -63,6 +68,24 @@ def show_json(document: Any) -> None:
 def printable(text: str) -> str:
     """Write control characters and what is no Unicode as Python does: ``\\n``, ``\\x1b``."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def short_ids(text: str) -> str:
+    """Write container ids as podman shows them, and that there is more of them."""
+    return _ID.sub(lambda found: f"{found[0][:ID_CHARS]}…", text)
+
+
+def percent(cpus: float) -> str:
+    """Write a number of CPUs as percent of one, ``-`` for none at all."""
+    of_one = cpus * 100
+    if not of_one:
+        return "-"
+    return f"{of_one:.0f}" if of_one >= 99.95 else f"{of_one:.1f}"
+
+
+def quota(of: Mapping[str, int] | None) -> str:
+    """Write a document's quota as percent of one CPU, ``-`` for none."""
+    return f"{of['quota_us'] * 100 / of['period_us']:.0f}%" if of else "-"
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:

@@ -5,9 +5,12 @@ By hand: rich takes 10 ms for such a table, which every three seconds is a third
 CPU.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from ocihook.cli.output import printable
+from ocihook.cli.output import percent, printable
+from ocihook.cli.top_columns import cut, line
+from ocihook.cli.top_tree import tree_heading, tree_lines
 from ocihook.cli.top_view import ORDERS, View
 from ocihook.sched.counts import CpuUsage
 from ocihook.sched.usage import CellUsage, Usage
@@ -24,33 +27,49 @@ STRIP_LINES = 8
 """What all strips take at most, or a third of a screen where that is more; a file has them all."""
 
 IDLE = "."
-KEYS = "q quit  left/right sort  r reverse  space pause  up/down scroll"
+KEYS = "q quit  t tree  left/right sort  r reverse  space pause  up/down scroll"
 NS_PER_S = 1_000_000_000
 
 _WIDTHS = {
     "CELL": 5, "NAME": NAME_COLUMNS, "WEIGHT": 6, "PROMISED": 8, "GOT": 5, "P50": 6, "P99": 6,
     "THROTTLED": 9, "BORROW": 6, "LENT": 5, "RUNNABLE": 8,
 }  # fmt: skip
+_LEFT = frozenset(("NAME",))
 _BOLD, _REVERSE, _END = "\x1b[1m", "\x1b[7m", "\x1b[0m"
 
 
 def screen(
-    usage: Usage, view: View, columns: int, lines: int | None = None, colours: bool = False
+    usage: Usage,
+    view: View,
+    columns: int,
+    lines: int | None = None,
+    colours: bool = False,
+    tree: dict[str, Any] | None = None,
 ) -> list[str]:
-    """Return the lines for a screen of so many columns, ``lines`` at most; None for all rows."""
+    """Return the lines for a screen of so many columns, ``lines`` at most; None for all rows.
+
+    ``tree`` is the document of ``cell_tree`` for a view that wants the tree.
+    """
     view.name_letters(usage)
     head = [_title(usage, view, columns), *_strips(usage.cpus, view, columns, lines, colours), ""]
-    widths = _widths(columns)
-    heading = _cut(_line({name: name for name in ORDERS}, widths), columns)
+    rows: Sequence[Any] = tree_lines(tree, view, columns) if view.tree else view.rows(usage)
+    heading, write = (tree_heading(columns), str) if view.tree else _cells(view, columns)
+    heading = cut(heading, columns)
     head.append(f"{_REVERSE}{heading.ljust(columns)}{_END}" if colours else heading)
-    rows = view.rows(usage)
     if lines is None:
-        return [*head, *(_cut(_row(row, view, widths), columns) for row in rows)]
+        return [*head, *(cut(write(row), columns) for row in rows)]
     room = page(usage, columns, lines)
     view.first = min(view.first, max(len(rows) - room, 0))
-    body = [_cut(_row(row, view, widths), columns) for row in rows[view.first : view.first + room]]
-    foot = _cut(view.message or KEYS, columns)
+    body = [cut(write(row), columns) for row in rows[view.first : view.first + room]]
+    foot = cut(view.message or KEYS, columns)
     return [*head, *body, *[""] * (room - len(body)), foot][:lines]
+
+
+def _cells(view: View, columns: int) -> tuple[str, Callable[[Any], str]]:
+    """Return the heading above the cells, and what writes the line of one."""
+    widths = _widths(columns)
+    heading = line({name: name for name in ORDERS}, widths, _LEFT)
+    return heading, lambda row: _row(row, view, widths)
 
 
 def page(usage: Usage, columns: int, lines: int) -> int:
@@ -65,9 +84,10 @@ def _title(usage: Usage, view: View, columns: int) -> str:
         f"ocihook top  {len(usage.cpus)} CPUs, {sum(got) * 100:.0f}% of one used  "
         f"{len(usage.cells)} cells, {len(got)} ran"
     )
-    order = f"{view.order}{' reversed' if view.reverse else ''}"
-    right = f"{'paused  ' if view.paused else ''}{usage.interval_ns / NS_PER_S:.1f} s by {order}"
-    return _cut(f"{left}  {right:>{max(columns - len(left) - 2, 0)}}", columns)
+    order = f"by {view.order}{' reversed' if view.reverse else ''}"
+    shown = "as a tree" if view.tree else order
+    right = f"{'paused  ' if view.paused else ''}{usage.interval_ns / NS_PER_S:.1f} s {shown}"
+    return cut(f"{left}  {right:>{max(columns - len(left) - 2, 0)}}", columns)
 
 
 def _strips(
@@ -114,32 +134,13 @@ def _row(row: CellUsage, view: View, widths: dict[str, int]) -> str:
         "CELL": f"{view.letters.get(row.cell, ' ')}{row.cell:>4}",
         "NAME": printable(row.name) if row.state == "live" else f"({row.state})",
         "WEIGHT": str(row.weight),
-        "PROMISED": _percent(row.promised),
-        "GOT": _percent(row.got),
+        "PROMISED": percent(row.promised),
+        "GOT": percent(row.got),
         "P50": as_text(row.waits, 50).replace(" ", ""),
         "P99": as_text(row.waits, 99).replace(" ", ""),
         "THROTTLED": f"{row.throttled_ns / 1e6:.0f}ms" if row.throttled_ns else "-",
-        "BORROW": _percent(row.borrowed),
-        "LENT": _percent(row.lent),
+        "BORROW": percent(row.borrowed),
+        "LENT": percent(row.lent),
         "RUNNABLE": str(row.runnable),
     }
-    return _line(values, widths)
-
-
-def _line(values: dict[str, str], widths: dict[str, int]) -> str:
-    return " ".join(
-        _cut(values[name], width).ljust(width) if name == "NAME" else values[name].rjust(width)
-        for name, width in widths.items()
-    ).rstrip()
-
-
-def _percent(cpus: float) -> str:
-    """Write a number of CPUs as percent of one, ``-`` for none at all."""
-    percent = cpus * 100
-    if not percent:
-        return "-"
-    return f"{percent:.0f}" if percent >= 99.95 else f"{percent:.1f}"
-
-
-def _cut(text: str, columns: int) -> str:
-    return text if len(text) <= columns else f"{text[: columns - 1]}+"
+    return line(values, widths, _LEFT)

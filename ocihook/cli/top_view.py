@@ -45,11 +45,12 @@ _RISING = frozenset(("NAME",))
 
 @dataclass
 class View:
-    """The state of the screen: ``first`` is the row at its top."""
+    """The state of the screen: ``first`` is the row at its top, ``tree``: cgroups, not cells."""
 
     order: str = "GOT"
     reverse: bool = False
     paused: bool = False
+    tree: bool = False
     first: int = 0
     message: str = ""
     letters: dict[int, str] = field(default_factory=dict)
@@ -63,6 +64,8 @@ class View:
             case "left" | "right" | "s":
                 step = -1 if key == "left" else 1
                 self.order = columns[(columns.index(self.order) + step) % len(columns)]
+            case "t":
+                self.tree, self.first = not self.tree, 0
             case "r":
                 self.reverse = not self.reverse
             case " ":

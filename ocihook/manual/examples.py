@@ -8,6 +8,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "cells": (
         ("All cells, for a script:", "ocihook cells list --json"),
+        ("What each cgroup is promised and gets, the host's services included:",
+         "ocihook cells tree --all --interval 5"),
         ("Give a running container three times the default weight:",
          "ocihook cells set web --weight 300"),
         ("Give it two CPUs of its own, which it keeps to itself:",
@@ -26,6 +28,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("For a package, as its build does it:", "ocihook install --root /tmp/package"),
     ),
     "uninstall": (("See what would be removed:", "ocihook uninstall --dry-run"),),
+    "top": (("Watch the slices and services of the host as well:", "ocihook top --tree"),),
     "metrics": (
         ("For node_exporter's textfile collector:",
          "ocihook metrics -o /var/lib/prometheus/node-exporter/ocihook.prom"),

@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """``ocihook cells tree``: screens of 80 and 120 columns, a pipe, JSON."""
 
-import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import whole_tree
+from whole_tree import POD, Cgroups, container_id
 
 from ocihook import cpulist, schema
 from ocihook.abi import CELL_DRAINING, CELL_LIVE, OCIHOOK_WAIT_BUCKETS, Cell, CellStats, CellWaits
 from ocihook.cli import cell_tree as tree_command
 from ocihook.errors import SchedulerUnavailable
 from ocihook.sched.cell_row import describe
+from ocihook.sched.usage import Reading
 
 Run = Callable[..., Any]
 Snapshot = Callable[[str, str], None]
 Terminal = Callable[..., None]
 
 WAITS = CellWaits(buckets=(0,) * 4 + (60, 0, 0, 0, 0, 40) + (0,) * (OCIHOOK_WAIT_BUCKETS - 10))
-POD = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod7a1c.slice"
-
-
-def container_id(number: int) -> str:
-    return hashlib.sha256(b"%d" % number).hexdigest()
 
 
 def row(slot: int, name: str, cgroup: str | None, run_s: float = 0, **members: Any) -> Any:
@@ -72,9 +71,29 @@ ROWS = [
 ]  # fmt: skip
 
 
+class Tables:
+    """In place of the kernel's: a reading a second."""
+
+    def __init__(self) -> None:
+        self.second = 0
+
+    def read(self) -> Reading:
+        self.second += 1
+        return whole_tree.at(self.second)
+
+    def __enter__(self) -> "Tables":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def _cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_command, "list_cells", lambda: ROWS)
+    monkeypatch.setattr(tree_command, "Tables", Tables)
+    monkeypatch.setattr(tree_command, "CgroupPaths", Cgroups)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -104,7 +123,8 @@ def test_a_pipe_gets_everything(run: Run) -> None:
 def test_what_has_no_cell_is_dim_and_what_drains_stands_out(run: Run, terminal: Terminal) -> None:
     terminal(120, "xterm-256color")
     shown = run("cells", "tree").stdout
-    assert "\x1b[2mmachine.slice\x1b[0m" in shown
+    assert re.search(r"\x1b\[2muser\.slice/…/\x1b\[0m\[bold\]b", shown)
+    assert "\x1b[2mssh.service" not in shown, "a service that ran has something to tell"
     assert "\x1b[33mdraining\x1b[0m" in shown
     assert "\x1b[31mlost " in shown
 
@@ -115,9 +135,32 @@ def test_json(run: Run) -> None:
     document = json.loads(outcome.stdout)
     assert schema.findings("cell-tree", document) == []
     assert [node["cgroup"] for node in document["root"]["below"]] == [
-        "/kubepods.slice", "/machine.slice", "/user.slice"
+        "/kubepods.slice", "/machine.slice", "/system.slice", "/user.slice"
     ]  # fmt: skip
     assert [entry["cell"] for entry in document["gone"]] == [6, 7]
+    services = {each["cgroup"]: each for each in document["root"]["below"][2]["below"]}
+    assert {path: each["busy"] for path, each in services.items()} == {
+        "/system.slice/backup.service": True, "/system.slice/cron.service": False,
+        "/system.slice/ssh.service": True,
+    }  # fmt: skip
+    assert services["/system.slice/backup.service"]["cpu_idle"]
+    assert services["/system.slice/ssh.service"]["got_cpus"] == 0.4
+
+
+def test_idle_cgroups_are_shown_on_request(run: Run) -> None:
+    few, every = run("cells", "tree").stdout, run("cells", "tree", "--all").stdout
+    assert "cron.service" not in few
+    assert few.splitlines()[-1] == "idle cgroups not shown: 1 (--all shows them)"
+    assert "cron.service" in every
+    assert "not shown" not in every
+
+
+def test_the_sample_is_as_long_as_asked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    run("cells", "tree")
+    run("cells", "tree", "--interval", "0.25")
+    assert slept == [1.0, 0.25]
 
 
 @pytest.mark.parametrize("words", [["cells"], ["cells", "tree"], ["cells", "tree", "--json"]])

@@ -63,3 +63,17 @@ def test_table_shows_names_as_they_are(
     output.show_table((("NAME", False), ("N", True)), [[name, "1"]])
     _, row = capsys.readouterr().out.splitlines()
     assert row.split("  ")[0].rstrip() == shown
+
+
+@pytest.mark.parametrize(
+    ("cpus", "shown"),
+    [(0, "-"), (0.0004, "0.0"), (0.0312, "3.1"), (0.9994, "99.9"), (0.9996, "100"), (12.3, "1230")],
+)
+def test_percent_of_a_cpu(cpus: float, shown: str) -> None:
+    assert output.percent(cpus) == shown
+
+
+def test_ids_are_as_long_as_podman_has_them() -> None:
+    name = f"libpod-{'0123456789abcdef' * 4}.scope"
+    assert output.short_ids(name) == "libpod-0123456789ab….scope"
+    assert output.short_ids("a" * 63) == "a" * 63

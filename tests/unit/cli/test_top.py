@@ -5,17 +5,22 @@ import json
 import os
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import whole_tree
 from ten_cells import SEEN, Tables
+from whole_tree import Cgroups
 
 from ocihook import schema
 from ocihook.cli import top as command
 from ocihook.cli.top_screen import screen
 from ocihook.cli.top_view import View
 from ocihook.errors import SchedulerUnavailable
-from ocihook.sched.usage import Reading
+from ocihook.sched.cell_tree import cell_tree, rows_of
+from ocihook.sched.cgroup_paths import CgroupPaths
+from ocihook.sched.usage import Reading, Usage, usage
 
 Run = Callable[..., Any]
 Snapshot = Callable[[str, str], None]
@@ -52,6 +57,87 @@ def test_json(run: Run) -> None:
     for document in documents:
         assert schema.findings("top", document) == []
         assert document["cells"][1]["got_cpus"] == 1.28
+
+
+class TreeTables(Tables):
+    """Those of a host with services and slices."""
+
+    def read(self) -> Reading:
+        Tables.opened += 1
+        return whole_tree.at(Tables.opened)
+
+
+def test_tree(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "Tables", TreeTables)
+    monkeypatch.setattr(command, "CgroupPaths", Cgroups)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    seen = usage(whole_tree.at(1), whole_tree.at(2), nodes=True)
+    paths = Cgroups().of(())
+    document = cell_tree(rows_of(seen, paths), seen, paths, Cgroups().idle(()))
+    outcome = run("top", "--once", "--tree")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines() == screen(seen, View(tree=True), 120, tree=document)
+    assert "ssh.service" in outcome.stdout
+
+
+class Screen:
+    """In place of a terminal: keys as they come, and all that was drawn."""
+
+    def __init__(self, *keys: str) -> None:
+        self.clock_s = 0.0
+        self.drawn: list[str] = []
+        self._keys = list(keys)
+
+    def size(self) -> tuple[int, int]:
+        return 80, 30
+
+    def draw(self, lines: list[str]) -> None:
+        self.drawn.append("\n".join(lines))
+
+    def wait(self, seconds: float) -> list[str]:
+        """Let the time pass, unless there is a key: it comes at once."""
+        key = self._keys.pop(0)
+        self.clock_s += 0 if key else seconds
+        return [key] if key else []
+
+
+def test_a_key_shows_the_tree_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only after the next interval; and the cells again."""
+    terminal = Screen("t", "t", "", "t", "t", "q")
+    clock = SimpleNamespace(monotonic=lambda: terminal.clock_s)
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(command, "CgroupPaths", Cgroups)
+    command._Live(TreeTables(), terminal, View(), 5.0).run()  # type: ignore[arg-type]
+    shown = [
+        ("as a tree" in text, "ssh.service" in text, "pool" in text) for text in terminal.drawn
+    ]
+    assert shown == [
+        (False, False, False), (True, False, False), (False, False, False), (False, False, True),
+        (True, True, True), (False, False, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("tables")
+def test_no_cgroup_is_looked_for_without_the_tree(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CgroupPaths, "of", None)
+    asked: list[bool] = []
+
+    def count(before: Reading, after: Reading, *, nodes: bool) -> Usage:
+        asked.append(nodes)
+        return usage(before, after, nodes=nodes)
+
+    monkeypatch.setattr(command, "usage", count)
+    assert run("top", "--batch", "2").status == 0
+    assert asked == [False, False]
+
+
+def test_the_tree_has_its_json_elsewhere(run: Run) -> None:
+    outcome = run("top", "--tree", "--json")
+    assert outcome.status == 2
+    assert "ocihook cells tree --json" in " ".join(outcome.stderr.split())
 
 
 @pytest.mark.usefixtures("tables")

@@ -40,6 +40,14 @@ def test_keys() -> None:
     assert not view.press("q")
 
 
+def test_the_tree_begins_at_its_top() -> None:
+    view = View(first=7)
+    view.press("t")
+    assert (view.tree, view.first) == (True, 0)
+    view.press("t")
+    assert not view.tree
+
+
 def test_scrolling_ends_at_the_last_cell() -> None:
     view = View()
     for _ in range(50):
