@@ -149,6 +149,9 @@ struct cell {
 	/* By scx_bpf_now(): since when its budget is spent; 0: it is not. */
 	__u64 throttled_since_ns;
 	__u64 throttled_ns;
+	/* As cpu.stat counts them: periods in which tasks below it wanted to
+	 * run, and those of them in which it had used up its budget. */
+	__u64 nr_periods;
 	__u64 nr_throttled;
 	/* CPUs the cell may use; all of them where not restricted. */
 	struct cpu_words allowed;
@@ -323,7 +326,7 @@ struct scheduler_record {
 };
 
 _Static_assert(sizeof(struct cpu_words) == 128, "ABI: cpu_words");
-_Static_assert(sizeof(struct cell) == 1008, "ABI: cell");
+_Static_assert(sizeof(struct cell) == 1016, "ABI: cell");
 _Static_assert(sizeof(struct cell_stats) == 64, "ABI: cell_stats");
 _Static_assert(sizeof(struct cell_waits) == 192, "ABI: cell_waits");
 _Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");

@@ -41,6 +41,26 @@ static __always_inline bool is_starved(const struct cell *c,
 }
 
 /*
+ * Count the periods that are over, as cpu.stat does. The period in which a node
+ * is throttled is counted then, so here those in which it stays so. Periods in
+ * which no task wanted to run are not seen: of those one is counted, the one
+ * that begins.
+ */
+static __always_inline void count_periods(struct cell *c,
+					  const struct cell_objects *node,
+					  u64 periods, bool full)
+{
+	bool throttled = READ_ONCE(c->throttled_since_ns);
+
+	if (throttled)
+		__sync_fetch_and_add(&c->nr_throttled,
+				     full ? periods - 1 : periods);
+	else if (READ_ONCE(node->nr_limited) <= 0)
+		return;
+	__sync_fetch_and_add(&c->nr_periods, throttled ? periods : 1);
+}
+
+/*
  * Fill the budget for the periods that have passed. Unused budget is kept up to
  * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime);
  * and what forgive() gave to a starved cell until its tasks had it, however
@@ -69,6 +89,7 @@ static __always_inline void refill(struct cell *c,
 	if (has > most)
 		has = had > most && is_starved(c, node) ? had : most;
 	__sync_fetch_and_add(&c->budget_ns, has - had);
+	count_periods(c, node, periods, has > 0);
 }
 
 /* See which limit comes first, from the node up. */

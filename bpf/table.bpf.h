@@ -183,6 +183,7 @@ static __always_inline void forget_cell(struct cell *c, u32 slot)
 	c->shared = 0;
 	c->shared_generation = 0;
 	c->throttled_ns = 0;
+	c->nr_periods = 0;
 	c->nr_throttled = 0;
 	c->since_ns = bpf_ktime_get_ns();
 	__builtin_memset(c->name, 0, sizeof(c->name));

@@ -47,7 +47,7 @@ RUN_OTHER = 2
 
 
 class Cell(Record):
-    """``struct cell`` of bpf/abi.h, 1008 bytes."""
+    """``struct cell`` of bpf/abi.h, 1016 bytes."""
 
     __slots__ = (
         "vtime",
@@ -76,6 +76,7 @@ class Cell(Record):
         "period_began_ns",
         "throttled_since_ns",
         "throttled_ns",
+        "nr_periods",
         "nr_throttled",
         "allowed",
         "exec_allowed",
@@ -84,8 +85,8 @@ class Cell(Record):
         "name",
         "container",
     )
-    LAYOUT = Struct("<QQQqQIIIIQQIIIIIII4xqQQQqQQQQ16Q16Q16Q16Q64s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
+    LAYOUT = Struct("<QQQqQIIIIQQIIIIIII4xqQQQqQQQQQ16Q16Q16Q16Q64s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
 
     def __init__(
         self,
@@ -116,6 +117,7 @@ class Cell(Record):
         period_began_ns: int = 0,
         throttled_since_ns: int = 0,
         throttled_ns: int = 0,
+        nr_periods: int = 0,
         nr_throttled: int = 0,
         allowed: tuple[int, ...] = (0,) * 16,
         exec_allowed: tuple[int, ...] = (0,) * 16,
@@ -150,6 +152,7 @@ class Cell(Record):
         self.period_began_ns = period_began_ns
         self.throttled_since_ns = throttled_since_ns
         self.throttled_ns = throttled_ns
+        self.nr_periods = nr_periods
         self.nr_throttled = nr_throttled
         self.allowed = allowed
         self.exec_allowed = exec_allowed

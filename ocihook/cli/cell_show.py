@@ -29,10 +29,15 @@ def cell_pairs(cell: dict[str, Any]) -> list[tuple[str, str]]:
         ("waited", _seconds(cell["wait_ns"])),
         ("wake-ups", _wake_ups(cell)),
         ("preempted", _times(cell["nr_preempted"])),
-        ("throttled", f"{_seconds(cell['throttled_ns'])}, {_times(cell['nr_throttled'])}"),
+        ("throttled", _throttled(cell)),
         ("narrow", _times(cell["nr_narrow"])),
         ("fallbacks", _times(cell["nr_fallbacks"])),
     ]
+
+
+def _throttled(cell: dict[str, Any]) -> str:
+    periods = f"{cell['nr_throttled']} of {cell['nr_periods']} periods"
+    return f"{_seconds(cell['throttled_ns'])}, {periods}"
 
 
 def _whose(cell: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from ocihook.cli import config, output
-from ocihook.sched import loader
+from ocihook.sched import loader, probe
 from ocihook.sched.dump import dump_scheduler
 from ocihook.sched.reconcile import restore_cells
 from ocihook.sched.reload import Reloaded, reload_scheduler
@@ -52,6 +52,7 @@ def start(host_share: int | None = HOST_SHARE, as_json: bool = START_JSON) -> No
     policy = config.in_force()
     _tell_of_host_share(host_share)
     started = loader.start()
+    _tell_of_ticklessness()
     restored, failures = restore_cells(given_out=policy.own_cpus_mask()) if started else (0, [])
     for failure in failures:
         output.complain(failure)
@@ -62,6 +63,12 @@ def start(host_share: int | None = HOST_SHARE, as_json: bool = START_JSON) -> No
         output.say(f"scheduler started, {restored} cells restored")
     else:
         output.say("scheduler already runs")
+
+
+def _tell_of_ticklessness() -> None:
+    lost = probe.lost_ticklessness()
+    if lost is not None:
+        output.complain(f"{lost[0]} ({lost[1]})")
 
 
 @app.command()

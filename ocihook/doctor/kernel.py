@@ -24,6 +24,7 @@ def check(host: Host) -> Iterator[Finding]:
     yield _privileges(host)
     yield _sched_ext(host)
     yield _isolation(host)
+    yield _ticklessness(host)
     yield _btf(host)
 
 
@@ -65,6 +66,14 @@ def _isolation(host: Host) -> Finding:
     except OSError as error:
         return TOPIC.skipped("isolcpus", f"/proc/cmdline: {(error.strerror or '').lower()}")
     return TOPIC.ok("isolcpus", "/proc/cmdline: no CPU was isolated at boot")
+
+
+def _ticklessness(host: Host) -> Finding:
+    lost = probe.lost_ticklessness(str(host.path(probe.NOHZ_FULL)))
+    if lost is not None:
+        sentence, hint = lost
+        return TOPIC.warning("nohz_full", f"{probe.NOHZ_FULL}: {sentence}", hint)
+    return TOPIC.ok("nohz_full", f"{probe.NOHZ_FULL}: every CPU keeps its tick")
 
 
 def _configured(host: Host) -> str:

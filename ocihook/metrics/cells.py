@@ -76,6 +76,12 @@ _TOLD: tuple[tuple[str, Literal["counter", "gauge"], str, Callable[[Row], float 
         _seconds("throttled_ns"),
     ),
     (
+        "periods_total",
+        "counter",
+        "Periods of the quota in which the cell had tasks to run.",
+        _member("nr_periods"),
+    ),
+    (
         "throttles_total",
         "counter",
         "Times that the cell had used up its quota.",

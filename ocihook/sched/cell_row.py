@@ -59,6 +59,7 @@ def describe(
         "runnable": max(cell.nr_runnable + cell.nr_nested, 0),
         **_counters(stats, possible),
         "throttled_ns": cell.throttled_ns,
+        "nr_periods": cell.nr_periods,
         "nr_throttled": cell.nr_throttled,
         "nr_waits": sum(waits.buckets),
         "wait_below_us": {

@@ -15,6 +15,8 @@ from ocihook.paths import BPFFS, CGROUPFS, PIN_DIR, PIN_ROOT, SCHED_EXT
 OPS_NAME = "ocihook"
 """The name of our struct_ops, as the kernel reports it."""
 
+NOHZ_FULL = "/sys/devices/system/cpu/nohz_full"
+
 
 def supported(sched_ext: str = SCHED_EXT) -> bool:
     """Return whether the kernel has the sched_ext class."""
@@ -173,6 +175,30 @@ def require_no_isolation(cmdline: str = "/proc/cmdline") -> None:
             "boot without it; a cpuset isolates CPUs at run time, and is no obstacle: write"
             " isolated to its cpuset.cpus.partition",
         )
+
+
+def tickless_at_boot(nohz_full: str = NOHZ_FULL) -> str | None:
+    """Return the CPUs that ``nohz_full=`` lets run without a tick, as the kernel lists them.
+
+    None if there are none: the file is absent, empty or says ``(null)`` (drivers/base/cpu.c).
+    """
+    try:
+        cpus = Path(nohz_full).read_text(errors="replace").strip()
+    except OSError:
+        return None
+    return cpus if cpus[:1].isdigit() else None
+
+
+def lost_ticklessness(nohz_full: str = NOHZ_FULL) -> tuple[str, str] | None:
+    """Return a sentence and a hint about CPUs of ``nohz_full=``, or None if there are none."""
+    cpus = tickless_at_boot(nohz_full)
+    if cpus is None:
+        return None
+    return (
+        f"CPUs {cpus} have nohz_full=, and keep their tick while the scheduler runs:"
+        " it ends slices by it",
+        "stop the scheduler if a task must run there without interrupts",
+    )
 
 
 def require_sound_btf() -> None:

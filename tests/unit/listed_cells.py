@@ -41,6 +41,7 @@ WEB = describe(
         quota_ns=50_000_000,
         period_ns=100_000_000,
         burst_ns=1_000_000,
+        nr_periods=4,
         nr_throttled=1,
         throttled_ns=250_000_000,
     ),

@@ -44,7 +44,7 @@ def test_show(run: Run, which: str) -> None:
         "waited     0.009 s\n"
         "wake-ups   100, then waited p50 < 16 us, p99 < 512 us\n"
         "preempted  0 times\n"
-        "throttled  0.250 s, 1 time\n"
+        "throttled  0.250 s, 1 of 4 periods\n"
         "narrow     2 times\n"
         "fallbacks  0 times\n"
     )

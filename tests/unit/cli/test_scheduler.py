@@ -9,7 +9,7 @@ import pytest
 
 from ocihook import schema
 from ocihook.cli import scheduler as scheduler_command
-from ocihook.sched import loader
+from ocihook.sched import loader, probe
 
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 1, "uptime_s": 90.4,
@@ -35,6 +35,20 @@ def test_start_says_what_it_restored(run: Run, monkeypatch: pytest.MonkeyPatch) 
         0,
         "scheduler started, 2 cells restored\n",
         "ocihook: /a: broken mark\n",
+    )
+
+
+def test_start_tells_of_cpus_that_lose_their_ticklessness(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "start", lambda: True)
+    monkeypatch.setattr(scheduler_command, "restore_cells", lambda given_out: (0, []))
+    monkeypatch.setattr(probe, "tickless_at_boot", lambda nohz_full: "1-3")
+    assert run("scheduler", "start") == (
+        0,
+        "scheduler started, 0 cells restored\n",
+        "ocihook: CPUs 1-3 have nohz_full=, and keep their tick while the scheduler runs: it ends"
+        " slices by it (stop the scheduler if a task must run there without interrupts)\n",
     )
 
 

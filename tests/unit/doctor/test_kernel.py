@@ -21,7 +21,7 @@ def test_healthy_host(fake: FakeHost) -> None:
 def test_this_kernel() -> None:
     """The real one: every check comes to a verdict."""
     found = {each.name: each for each in check(Host())}
-    assert list(found) == ["privileges", "sched_ext", "isolcpus", "btf"]
+    assert list(found) == ["privileges", "sched_ext", "isolcpus", "nohz_full", "btf"]
     assert (found["sched_ext"].verdict == "ok") == os.path.isdir("/sys/kernel/sched_ext")
 
 
@@ -52,6 +52,14 @@ def test_cpus_that_were_isolated_at_boot(fake: FakeHost) -> None:
     assert (verdict, name) == ("error", "isolcpus")
     assert "booted with isolcpus=1-3,7, and sched_ext does not run" in evidence
     assert "cpuset.cpus.partition" in mend
+
+
+def test_cpus_without_a_tick(fake: FakeHost) -> None:
+    fake.write("/sys/devices/system/cpu/nohz_full", "1-3\n")
+    ((verdict, name, evidence, mend),) = fake.bad("kernel")
+    assert (verdict, name) == ("warning", "nohz_full")
+    assert "CPUs 1-3 have nohz_full=, and keep their tick while the scheduler runs" in evidence
+    assert mend == "stop the scheduler if a task must run there without interrupts"
 
 
 def test_malformed_btf_is_named(fake: FakeHost) -> None:

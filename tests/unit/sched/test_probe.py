@@ -279,3 +279,14 @@ def test_ours_of_another_abi(
         return
     with pytest.raises(AbiMismatch, match=f"of another version runs, pinned in {root}/v1"):
         probe.require_own_abi(str(root), str(root / "v2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"), [("1-3,7\n", "1-3,7"), ("(null)\n", None), ("\n", None), (None, None)]
+)
+def test_which_cpus_have_no_tick(tmp_path: Path, text: str | None, cpus: str | None) -> None:
+    nohz_full = tmp_path / "nohz_full"
+    if text is not None:
+        nohz_full.write_text(text)
+    assert probe.tickless_at_boot(str(nohz_full)) == cpus
+    assert (probe.lost_ticklessness(str(nohz_full)) is None) == (cpus is None)
