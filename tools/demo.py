@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show real containers getting their cells, sharing CPUs by weight, and leaving.
+"""Show real containers getting their cells, sharing CPUs by weight and limit, and leaving.
 
-``./dev demo`` runs it in a virtual machine, ``./dev demo --host`` on this machine. Half a second of
-it becomes a timeline, the SVG that the argument names. It exits with 0 only if everything that it
-announces came true.
+``./dev demo`` runs it in a virtual machine, ``./dev demo --host`` on this machine. Two of the
+containers are in a pod that has a limit, and beside them a service of the host is busy that has
+one, too. Half a second of it becomes a timeline, the SVG that the argument names. It exits with 0
+only if everything that it announces came true.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +28,10 @@ from rich.table import Table
 
 from ocihook.errors import OcihookError
 from ocihook.install import hooks
+from ocihook.paths import CGROUPFS
 from ocihook.sched import loader, recording
 from ocihook.sched.cells import list_cells
+from ocihook.sched.promise import Claim, promises
 from ocihook.timeline import svg
 
 SECONDS = 12.0
@@ -38,7 +43,27 @@ PROGRAM = "ocihook-hook"
 RECORDED_S = 0.5
 
 TOLERANCE = 0.15
-"""How far a share may be from what the weights promise."""
+"""How far what each got may be from what it was promised."""
+
+PERIOD_US = 100_000
+CPUS = os.cpu_count() or 1
+
+
+class Host(NamedTuple):
+    """A cgroup of the host, which is no container."""
+
+    name: str
+    weight: int
+    limit_cpus: float
+
+    @property
+    def cgroup(self) -> Path:
+        """Where it is."""
+        return Path(CGROUPFS, self.name)
+
+
+POD = Host("demo-pod", 300, 0.5)
+SERVICE = Host("demo-service", 100, 0.2)
 
 
 class Actor(NamedTuple):
@@ -47,14 +72,19 @@ class Actor(NamedTuple):
     name: str
     runtime: str
     weight: int
-    cpus: str | None
+    pod: Host | None = None
+
+    @property
+    def id(self) -> str:
+        """The container's id."""
+        return f"demo-{self.name}"
 
 
 CAST = (
-    Actor("web", "runc", 300, None),
-    Actor("batch", "crun", 100, None),
-    Actor("cache", "crun", 300, None),
-    Actor("index", "runc", 100, "1"),
+    Actor("web", "runc", 300),
+    Actor("batch", "crun", 100),
+    Actor("cache", "crun", 300, POD),
+    Actor("index", "runc", 100, POD),
 )
 
 console = Console(width=None if sys.stdout.isatty() else 100)
@@ -66,22 +96,45 @@ class Failed(Exception):
 
 def make(actor: Actor, directory: Path) -> Container:
     """Write the bundle of an actor: a task for each CPU that never sleeps."""
-    container = f"demo-{actor.name}"
-    annotations = {"org.ocihook/weight": str(actor.weight)}
-    cpu = {"cpus": actor.cpus} if actor.cpus else {}
     document = config(
-        container,
-        burn(os.cpu_count() or 1),
-        cpu=cpu,
-        annotations=annotations,
+        actor.id,
+        burn(CPUS),
+        annotations={"org.ocihook/weight": str(actor.weight)},
         program=os.fspath(directory / PROGRAM),
     )
-    return Container(actor.runtime, container, directory / container, document)
+    if actor.pod:
+        document["linux"]["cgroupsPath"] = f"/{actor.pod.name}/{actor.id}"
+    return Container(actor.runtime, actor.id, directory / actor.id, document)
 
 
-def cells_by_container(containers: list[Container]) -> dict[str, dict[str, Any]]:
+@contextmanager
+def host_cgroups() -> Iterator[None]:
+    """Make the pod's cgroup and the service's, with the tasks of the service, and remove them."""
+    Path(CGROUPFS, "cgroup.subtree_control").write_text("+cpu")
+    made: list[Host] = []
+    tasks: list[subprocess.Popen[bytes]] = []
+    try:
+        for host in (POD, SERVICE):
+            host.cgroup.mkdir()
+            made.append(host)
+            (host.cgroup / "cpu.weight").write_text(str(host.weight))
+            limit = f"{round(host.limit_cpus * PERIOD_US)} {PERIOD_US}"
+            (host.cgroup / "cpu.max").write_text(limit)
+        enter = 'echo 0 >"$0/cgroup.procs"; while :; do :; done'
+        words = ["/bin/sh", "-c", enter, os.fspath(SERVICE.cgroup)]
+        tasks = [subprocess.Popen(words) for _ in range(CPUS)]
+        yield
+    finally:
+        for task in tasks:
+            task.kill()
+            task.wait()
+        for host in made:
+            host.cgroup.rmdir()
+
+
+def cells_by_container() -> dict[str, dict[str, Any]]:
     """Return the live cells of the cast, by container id."""
-    ids = {container.id for container in containers}
+    ids = {actor.id for actor in CAST}
     return {
         cell["container"]: cell
         for cell in list_cells()
@@ -89,74 +142,91 @@ def cells_by_container(containers: list[Container]) -> dict[str, dict[str, Any]]
     }
 
 
-def promised() -> dict[str, float]:
-    """Return each actor's part of what the cast gets together, by weight."""
-    total = sum(actor.weight for actor in CAST)
-    return {f"demo-{actor.name}": actor.weight / total for actor in CAST}
-
-
-def shares(used_ns: dict[str, int]) -> dict[str, float]:
-    """Return each container's part of what all have used together."""
-    total = sum(used_ns.values()) or 1
-    return {container: used / total for container, used in used_ns.items()}
-
-
-def draw(cells: dict[str, dict[str, Any]], used_ns: dict[str, int], elapsed_s: float) -> Table:
-    """Return the table of the moment."""
-    table = Table(title=f"cells after {elapsed_s:.0f} s", title_justify="left")
-    for heading in ("cell", "name", "runtime", "cpus"):
-        table.add_column(heading)
-    for heading in ("weight", "CPU time", "promised", "got"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    due, got = promised(), shares(used_ns)
+def due_cpus(cpus: float) -> dict[str, float]:
+    """Return how many of so many CPUs each container, and the service, is promised."""
+    own = 100 * CPUS
+    claims = {host.name: Claim(None, host.weight, 0, host.limit_cpus) for host in (POD, SERVICE)}
+    claims[SERVICE.name] = claims[SERVICE.name]._replace(own_weight=own)
     for actor in CAST:
-        cell = cells[f"demo-{actor.name}"]
-        part = got[cell["container"]]
-        table.add_row(
-            str(cell["cell"]),
-            cell["name"],
-            actor.runtime,
-            cell["cpus"],
-            str(cell["weight"]),
-            f"{used_ns[cell['container']] / 1e9:.1f} s",
-            f"{due[cell['container']]:.0%}",
-            f"{part:.0%}",
-            "█" * round(part * 40),
-        )
+        claims[actor.id] = Claim(actor.pod.name if actor.pod else None, actor.weight, own)
+    found = promises(claims, cpus)
+    return {name: found[name].own for name in (*(actor.id for actor in CAST), SERVICE.name)}
+
+
+def used_ns() -> dict[str, int]:
+    """Return the CPU time of each container and of the service until now."""
+    used = {container: cell["run_ns"] for container, cell in cells_by_container().items()}
+    usage_us = (SERVICE.cgroup / "cpu.stat").read_text().split()[1]
+    return used | {SERVICE.name: int(usage_us) * 1000}
+
+
+class Moment(NamedTuple):
+    """What each was promised and got until then, in CPUs.
+
+    An emulated CPU is not always there: the machine is what all of them got together.
+    """
+
+    elapsed_s: float
+    due: dict[str, float]
+    got: dict[str, float]
+
+
+def moment(start: dict[str, int], began_s: float) -> Moment:
+    """Return what each was promised and got since the start."""
+    now, elapsed_s = used_ns(), time.monotonic() - began_s
+    if set(now) != set(start):
+        raise Failed("a cell vanished while its container runs")
+    got = {name: (now[name] - start[name]) / 1e9 / max(elapsed_s, 0.01) for name in start}
+    return Moment(elapsed_s, due_cpus(sum(got.values())), got)
+
+
+def draw(seen: Moment) -> Table:
+    """Return the table of the moment."""
+    table = Table(title=f"cells after {seen.elapsed_s:.0f} s", title_justify="left")
+    for heading in ("cell", "name", "runtime", "in"):
+        table.add_column(heading)
+    for heading in ("limit", "weight", "promised", "got"):
+        table.add_column(heading, justify="right")
+    table.add_column("CPUs")
+    cells = cells_by_container()
+
+    def row(name: str, *before: str) -> None:
+        due, got = seen.due[name], seen.got[name]
+        table.add_row(*before, f"{due:.2f}", f"{got:.2f}", "█" * round(got / CPUS * 40))
+
+    for actor in CAST:
+        where = (actor.pod.name, str(actor.pod.limit_cpus)) if actor.pod else ("", "")
+        number = str(cells[actor.id]["cell"])
+        row(actor.id, number, actor.id, actor.runtime, *where, str(actor.weight))
+    limit, weight = str(SERVICE.limit_cpus), str(SERVICE.weight)
+    row(SERVICE.name, "-", SERVICE.name, "-", "the host", limit, weight)
     return table
 
 
-def watch(containers: list[Container]) -> dict[str, int]:
-    """Show the table for SECONDS; return the CPU time of each container in ns."""
-    start = {name: cell["run_ns"] for name, cell in cells_by_container(containers).items()}
-    began = time.monotonic()
+def watch() -> Moment:
+    """Show the table for SECONDS; return the last moment."""
+    start, began_s = used_ns(), time.monotonic()
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            cells = cells_by_container(containers)
-            elapsed_s = time.monotonic() - began
-            used_ns = {name: cell["run_ns"] - start[name] for name, cell in cells.items()}
-            if set(used_ns) != {container.id for container in containers}:
-                raise Failed("a cell vanished while its container runs")
-            live.update(draw(cells, used_ns, elapsed_s), refresh=True)
-            if elapsed_s >= SECONDS:
-                return used_ns
+            seen = moment(start, began_s)
+            live.update(draw(seen), refresh=True)
+            if seen.elapsed_s >= SECONDS:
+                return seen
             time.sleep(0.5)
 
 
-def check_shares(used_ns: dict[str, int]) -> None:
-    """Compare what each got with what its weight promises."""
-    got = shares(used_ns)
-    for container, due in promised().items():
-        if abs(got[container] - due) > TOLERANCE * due:
-            raise Failed(f"{container} got {got[container]:.1%}, its weight promises {due:.1%}")
+def check(seen: Moment) -> None:
+    """Compare what each got with what it was promised."""
+    for name, due in seen.due.items():
+        if abs(seen.got[name] - due) > TOLERANCE * due:
+            raise Failed(f"{name} got {seen.got[name]:.2f} CPUs, and was promised {due:.2f}")
 
 
 def record(to: Path) -> None:
     """Write a timeline of what runs now, with all of the cast in it."""
     online = range(os.cpu_count() or 1)
     recorded = recording.record(RECORDED_S, list(online), "Which cell ran on which CPU")
-    missing = {f"demo-{actor.name}" for actor in CAST} - recorded.times_ns().keys()
+    missing = {actor.id for actor in CAST} - recorded.times_ns().keys()
     if missing:
         raise Failed(f"{', '.join(sorted(missing))} did not run while it was recorded")
     to.write_text(svg.render(recorded), encoding="utf-8")
@@ -169,35 +239,45 @@ def perform(directory: Path, timeline: Path) -> None:
     loader.start()
     hooks.install(hooks_dir=directory / "hooks.d", program=directory / PROGRAM)
     containers = [make(actor, directory) for actor in CAST]
-    try:
-        for container in containers:
-            console.print(f"{container.runtime} create {container.id}")
-            container.create()
-        cells = cells_by_container(containers)
-        if len(cells) != len(CAST):
-            raise Failed(f"{len(cells)} of {len(CAST)} containers have a cell before they start")
-        console.print("every container has its cell, and none has run an instruction yet")
-        for container in containers:
-            container.start()
-        time.sleep(1)
-        used_ns = watch(containers)
-        if not console.is_terminal:
-            console.line()  # Live ends a file's last line only on a terminal
-        record(timeline)
-        for container in containers:
-            container.kill_tasks()
-        for container in containers:
-            console.print(f"{container.runtime} delete {container.id}")
-            container.delete()
-    finally:
-        for container in containers:
-            container.clean_up()
-    left = cells_by_container(containers)
+    with host_cgroups():
+        try:
+            seen = play(containers, timeline)
+        finally:
+            for container in containers:
+                container.clean_up()
+    left = cells_by_container()
     if left:
         raise Failed(f"cells are left: {', '.join(left)}")
     console.print("no cell is left")
-    check_shares(used_ns)
-    console.print(f"every share is within {TOLERANCE:.0%} of what its weight promises")
+    check(seen)
+    console.print(
+        f"each got what its weight and the limits above it promise, within {TOLERANCE:.0%}: so did"
+        " the pod, and the service of the host"
+    )
+
+
+def play(containers: list[Container], timeline: Path) -> Moment:
+    """Walk the containers through their lives; return what each got."""
+    for container in containers:
+        console.print(f"{container.runtime} create {container.id}")
+        container.create()
+    found = len(cells_by_container())
+    if found != len(CAST):
+        raise Failed(f"{found} of {len(CAST)} containers have a cell before they start")
+    console.print("every container has its cell, and none has run an instruction yet")
+    for container in containers:
+        container.start()
+    time.sleep(1)
+    seen = watch()
+    if not console.is_terminal:
+        console.line()  # Live ends a file's last line only on a terminal
+    record(timeline)
+    for container in containers:
+        container.kill_tasks()
+    for container in containers:
+        console.print(f"{container.runtime} delete {container.id}")
+        container.delete()
+    return seen
 
 
 def main() -> int:
