@@ -3,9 +3,9 @@
  * Idle CPUs: which one a task gets.
  *
  * First where its cell has first claim, then where it may borrow; a whole idle
- * core before half of one; and on a machine of several last-level caches one
- * that shares the task's last cache before the others, in the same order as
- * the queues (queue.bpf.h).
+ * core before half of one, wherever it is; and on a machine of several
+ * last-level caches, of either kind, one that shares the task's last cache
+ * before the others, in the same order as the queues (queue.bpf.h).
  */
 #ifndef OCIHOOK_IDLE_BPF_H
 #define OCIHOOK_IDLE_BPF_H
@@ -28,13 +28,15 @@ __noinline bool suits(struct task_struct *p __arg_trusted,
 }
 
 /*
- * Look at the CPUs one by one, at those of cache `llc` alone where it is one.
- * For what no cpumask says: the CPUs of a guest, and those of a cache.
+ * Look at the CPUs one by one, at those of cache `llc` alone where it is one;
+ * if `core`, at those of whole idle cores. For what no cpumask says: the CPUs
+ * of a guest, and those of a cache.
  */
 __noinline s32 scan_idle(struct task_struct *p __arg_trusted,
 			 struct task_ctx *tctx __arg_nonnull, s32 llc,
-			 bool home)
+			 bool home, bool core)
 {
+	const struct cpumask *cores = scx_bpf_get_idle_smtmask();
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
 	s32 found = -EBUSY;
 	int cpu;
@@ -42,7 +44,8 @@ __noinline s32 scan_idle(struct task_struct *p __arg_trusted,
 	bpf_for(cpu, 0, MAX_CPUS) {
 		if (cpu >= nr_cpus)
 			break;
-		if (llc >= 0 && llc_of(cpu) != llc)
+		if ((llc >= 0 && llc_of(cpu) != llc) ||
+		    (core && !bpf_cpumask_test_cpu(cpu, cores)))
 			continue;
 		if (!suits(p, tctx, cpu, home) ||
 		    !scx_bpf_test_and_clear_cpu_idle(cpu))
@@ -50,15 +53,8 @@ __noinline s32 scan_idle(struct task_struct *p __arg_trusted,
 		found = cpu;
 		break;
 	}
+	scx_bpf_put_idle_cpumask(cores);
 	return found;
-}
-
-/* Any idle CPU of a mask, a whole idle core first. */
-static __always_inline s32 pick_idle(const struct cpumask *mask)
-{
-	s32 cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
-
-	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(mask, 0);
 }
 
 /*
@@ -84,24 +80,29 @@ static __always_inline s32 take_idle_cpu(struct task_struct *p,
 {
 	struct cell *box = cell_at(tctx->box);
 	const struct cpumask *mask = NULL;
+	s32 llc, cpu = -EBUSY;
 	bool restricted;
-	s32 cpu;
 
 	if (!box || none_is_idle())
 		return -EBUSY;
 	restricted = READ_ONCE(box->restricted);
-	if (tctx->confined || tctx->guest || (tctx->narrow && restricted))
-		return scan_idle(p, tctx, -1, home);
-	if (config.nr_llcs > 1) {
-		cpu = scan_idle(p, tctx, llc_of(scx_bpf_task_cpu(p)), home);
-		if (cpu >= 0)
-			return cpu;
+	if (tctx->confined || tctx->guest || (tctx->narrow && restricted)) {
+		cpu = scan_idle(p, tctx, -1, home, true);
+		return cpu >= 0 ? cpu : scan_idle(p, tctx, -1, home, false);
 	}
 	if (restricted)
 		mask = home ? home_of(tctx->box) : usable_by(tctx->box);
 	if (!mask)
 		mask = p->cpus_ptr;
-	cpu = pick_idle(mask);
+	llc = config.nr_llcs > 1 ? llc_of(scx_bpf_task_cpu(p)) : -1;
+	if (llc >= 0)
+		cpu = scan_idle(p, tctx, llc, home, true);
+	if (cpu < 0)
+		cpu = scx_bpf_pick_idle_cpu(mask, SCX_PICK_IDLE_CORE);
+	if (cpu < 0 && llc >= 0)
+		cpu = scan_idle(p, tctx, llc, home, false);
+	if (cpu < 0)
+		cpu = scx_bpf_pick_idle_cpu(mask, 0);
 	if (cpu >= 0 && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
 		/* Outside its affinity: the CPU goes back to sleep. */
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);

@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four CPUs in two sockets, each with a last-level cache: a cell has two queues there."""
+"""Four CPUs in two sockets, each with a cache and one core: a cell has two queues there."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from cells import Workloads
 from converge import converge
 from parity.judge import demand_due
 from parity.trees import Group, grown
+from waiting import until
 
 from ocihook import topology
 from ocihook.sched.caches import number_caches
+
+ROUNDS = 12
+
+NAP = """
+import ctypes, os, sys
+getcpu = ctypes.CDLL(None).sched_getcpu
+os.sched_setaffinity(0, [0])
+print("bound", flush=True)
+sys.stdin.buffer.raw.read(1)
+print(getcpu())
+"""
 
 pytestmark = [
     pytest.mark.kernel,
@@ -65,6 +82,36 @@ def test_a_cpu_passes_over_all_that_may_not_run_there() -> None:
             cpu_s=1.0,
             slices=50,
         )
+
+
+def test_a_whole_core_before_half_of_one(cells: Workloads) -> None:
+    """A task whose CPU is taken goes to the other core, past the idle thread of its own one.
+
+    Where it goes in one round, a task of the system's may decide; so most of them have to agree.
+    """
+    cells("hog").burn(1, cpus="0")
+    cells.begin()
+    went = [cpu_after_a_nap() for _ in range(ROUNDS)]
+    assert 0 not in went
+    assert went.count(1) < ROUNDS / 3, went
+
+
+def cpu_after_a_nap() -> int:
+    """Return the CPU on which a task wakes up that last ran on CPU 0 and may run on all."""
+    task = subprocess.Popen(
+        [sys.executable, "-c", NAP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert task.stdout
+    assert task.stdout.readline() == "bound\n"
+    until(lambda: state_of(task.pid) == "S", "its nap")
+    os.sched_setaffinity(task.pid, range(4))
+    cpu, _ = task.communicate("wake up\n")
+    return int(cpu)
+
+
+def state_of(pid: int) -> str:
+    """Return the task's state (proc_pid_stat(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_own_cpus_share_a_cache(cells: Workloads) -> None:

@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         help="sockets that the CPUs are spread over, each with a cache (default: %(default)s)",
     )
     vm.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="of each core (default: %(default)s)"
+    )
+    vm.add_argument(
         "--memory", type=int, default=2048, metavar="MIB", help="(default: %(default)s)"
     )
     vm.add_argument(
@@ -104,6 +107,7 @@ def _vm(arguments: argparse.Namespace) -> int:
         suite=arguments.suite,
         cpus=arguments.cpus,
         sockets=arguments.sockets,
+        threads=arguments.threads,
         memory_mib=arguments.memory,
         timeout_s=arguments.timeout,
         with_dir=arguments.with_dir or Path(__file__).parents[2],

@@ -114,6 +114,7 @@ def run_session(
         sys.executable, "-m", "tests.vm", "vm",
         "--suite", session.suite, "--kernel", session.kernel, "--init", session.init,
         "--cpus", str(session.cpus), "--sockets", str(session.sockets),
+        "--threads", str(session.threads),
         "--timeout", str(GUEST_TIMEOUT_S), "--with", str(with_dir), "--out", str(directory),
         *(("--wheel", str(wheel)) if wheel else ()),
         *(("--beside-others",) if session.beside_others else ()),

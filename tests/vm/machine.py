@@ -61,16 +61,18 @@ class Machine(NamedTuple):
     cpus: int
     memory_mib: int
     sockets: int = 1
+    threads: int = 1
     beside_others: bool = False
 
     def arguments(self, in_tar: Path, out_tar: Path, wires: Wires) -> list[str]:
         """Return the command that starts it; the guest writes to its standard output."""
         # fmt: off
+        cpus = f"{self.cpus},sockets={self.sockets},threads={self.threads}"
         command = [
             self.qemu.program, *self.qemu.arguments,
             "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
             "-accel", self.accelerator.accel, "-cpu", self.accelerator.cpu,
-            "-smp", f"{self.cpus},sockets={self.sockets}", "-m", str(self.memory_mib),
+            "-smp", cpus, "-m", str(self.memory_mib),
             "-name", "guest,debug-threads=on",
             "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=h",
             "-chardev", "stdio,id=h,signal=off",

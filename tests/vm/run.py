@@ -33,6 +33,7 @@ class Request(NamedTuple):
     suite: str = "trixie"
     cpus: int = 2
     sockets: int = 1
+    threads: int = 1  # of each core
     memory_mib: int = 2048
     timeout_s: float = 1800.0
     with_dir: Path | None = None
@@ -70,6 +71,7 @@ def run(request: Request, output: BinaryIO) -> int:
         request.cpus,
         request.memory_mib,
         request.sockets,
+        request.threads,
         request.beside_others,
     )
     how = (

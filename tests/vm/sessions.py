@@ -22,6 +22,7 @@ class Session(NamedTuple):
     machine: str = "plain"
     cpus: int = 2
     sockets: int = 1
+    threads: int = 1
     init: str = "plain"
     beside_others: bool = False
     """It measures nothing, so it runs beside others (lanes.py)."""
@@ -58,7 +59,7 @@ def _plain(suite: str, kernel: str, *, first: bool, beside_others: bool) -> list
 
 
 def _two_caches(suite: str, kernel: str) -> Session:
-    return Session(suite, kernel, "kernel", "two-caches", cpus=4, sockets=2)
+    return Session(suite, kernel, "kernel", "two-caches", cpus=4, sockets=2, threads=2)
 
 
 def of_every_run() -> list[Session]:
