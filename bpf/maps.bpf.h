@@ -36,6 +36,9 @@ enum {
 	GUEST_EVERY_NS = 7 * SLICE_NS,
 	/* After so long without a node that waits nothing is contended. */
 	UNCONTENDED_NS = 20 * NSEC_PER_MSEC,
+	/* A node that stays active may be owed so many times what one may that
+	 * slept. */
+	LAG_ACTIVE = 8,
 	/* So many tasks of a CPU's queue are weighed against each other. */
 	BOUND_WINDOW = 64,
 	/* Periods that are filled up at once, at most. */
