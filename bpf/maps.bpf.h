@@ -69,6 +69,8 @@ enum {
 #define TURN_NS (5ULL * NSEC_PER_SEC)
 /* More than any lag, and less than half of what wraps. */
 #define LAG_MAX (1ULL << 60)
+/* More than any lead: a slice at SHARE_MIN costs less than 2^43 ns. */
+#define LEAD_MAX (1ULL << 56)
 
 /* Queue ids: a cell's for each LLC, and a CPU's for narrow tasks. */
 #define CELL_DSQ(slot, llc) \

@@ -168,6 +168,9 @@ static __always_inline void limit_lag(struct task_struct *p,
 		lag = tctx->narrow || READ_ONCE(c->limited) ? LAG_MAX
 							    : LAG_ACTIVE * lag;
 	}
+	/* It slept until the clock was half way round: 208 days of 512 CPUs. */
+	if (time_before(clock + LEAD_MAX, vtime))
+		ceiling = clock;
 	floor = clock - lag;
 	if (time_before(vtime, floor))
 		__sync_val_compare_and_swap(&c->vtime, vtime, floor);

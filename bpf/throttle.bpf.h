@@ -63,10 +63,19 @@ static __always_inline u64 throttle_end(const struct cell *c, u32 slot, u64 now)
 	return time_before(end, now + TIMER_MIN_NS) ? now + TIMER_MIN_NS : end;
 }
 
+static __always_inline void start_timer(struct quota_timer *t, u64 due_ns,
+					u64 now)
+{
+	if (bpf_timer_start(&t->timer,
+			    time_before(now, due_ns) ? due_ns - now : 0, 0))
+		WRITE_ONCE(t->due_ns, 0);
+}
+
 /*
- * Have the timer go off at `due_ns`, unless it does so earlier. Where two CPUs
- * arm it at once, one gives way, and its cell is looked at when the other's is:
- * late, by a period at most.
+ * Have the timer go off at `due_ns`, unless it does so earlier. If two CPUs arm
+ * it at once, the later start counts, and may be that of the later time: so
+ * each looks once more after it. One that gives way to the other's exchange has
+ * its cell looked at when the other's is: late, by a period at most.
  */
 static __always_inline void arm_timer(u64 due_ns, u64 now)
 {
@@ -80,9 +89,10 @@ static __always_inline void arm_timer(u64 due_ns, u64 now)
 		return;
 	if (__sync_val_compare_and_swap(&t->due_ns, armed, due_ns) != armed)
 		return;
-	if (bpf_timer_start(&t->timer,
-			    time_before(now, due_ns) ? due_ns - now : 0, 0))
-		WRITE_ONCE(t->due_ns, 0);
+	start_timer(t, due_ns, now);
+	armed = READ_ONCE(t->due_ns);
+	if (armed && time_before(armed, due_ns))
+		start_timer(t, armed, now);
 }
 
 /* The cell may run again. False where it was not throttled. */
