@@ -11,8 +11,10 @@
  *
  *	abi.h		what crosses to user space
  *	scx.bpf.h	the kernel's types and kfuncs
- *	maps.bpf.h	what is remembered
+ *	state.bpf.h	what is known of a task, a slot and a CPU
+ *	maps.bpf.h	where that is kept
  *
+ *	attach.bpf.h	how the scheduler begins and ends
  *	task.bpf.h	how tasks come and go
  *	cell.bpf.h	from a task to its node and its cell
  *	tree.bpf.h	how much of the machine a node is due
@@ -32,6 +34,7 @@
  *	idle.bpf.h	which idle CPU a task gets
  *	place.bpf.h	where a runnable task goes
  *	preempt.bpf.h	who has to stop for it
+ *	search.bpf.h	the first node that was not passed over
  *	pick.bpf.h	which node a CPU serves
  *	bound.bpf.h	tasks that wait for one CPU
  *	dispatch.bpf.h	what a CPU runs next
@@ -52,6 +55,7 @@
  * cannot be had falls back to cell 0 and is counted; a fork for which there is
  * no memory fails with ENOMEM, alone.
  */
+#include "attach.bpf.h"
 #include "cell.bpf.h"
 #include "dispatch.bpf.h"
 #include "dump.bpf.h"
@@ -232,54 +236,6 @@ SEC("struct_ops/ocihook_cpu_offline")
 void ocihook_cpu_offline(u64 *ctx)
 {
 	note_offline(ctx[0]);
-}
-
-SEC("struct_ops.s/ocihook_init")
-s32 ocihook_init(u64 *ctx)
-{
-	u32 nr_cpus = scx_bpf_nr_cpu_ids();
-	struct scheduler_record *rec = record();
-	int cpu, err;
-
-	if (!rec || nr_cpus > MAX_CPUS)
-		return -EINVAL;
-	init_offline();
-	count_online();
-	err = init_table();
-	if (!err)
-		err = init_timer();
-	if (err)
-		return err;
-	bpf_for(cpu, 0, MAX_CPUS) {
-		if (cpu >= nr_cpus)
-			break;
-		err = scx_bpf_create_dsq(CPU_DSQ(cpu), -1);
-		if (err)
-			return err;
-	}
-	rec->nr_cpus = nr_cpus;
-	rec->root_cgid = config.root_cgid;
-	rec->exit_kind = 0;
-	rec->exited_ns = 0;
-	WRITE_ONCE(rec->attached_ns, bpf_ktime_get_ns());
-	return 0;
-}
-
-SEC("struct_ops/ocihook_exit")
-void ocihook_exit(u64 *ctx)
-{
-	struct scx_exit_info *info = (struct scx_exit_info *)ctx[0];
-	struct scheduler_record *rec = record();
-
-	if (!rec)
-		return;
-	rec->exit_kind = info->kind;
-	rec->exit_code = info->exit_code;
-	bpf_probe_read_kernel_str(rec->exit_reason, sizeof(rec->exit_reason),
-				  info->reason);
-	bpf_probe_read_kernel_str(rec->exit_message, sizeof(rec->exit_message),
-				  info->msg);
-	WRITE_ONCE(rec->exited_ns, bpf_ktime_get_ns());
 }
 
 SEC(".struct_ops.link")

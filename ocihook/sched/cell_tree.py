@@ -11,7 +11,7 @@ from ocihook.sched.usage import Usage
 
 MAX_LEVELS = 64
 """Below this level the rest of a path is one name: twice as deep as the scheduler looks for the
-cell of a task (MAX_CGROUP_DEPTH, bpf/maps.bpf.h), and far from where JSON or Python would mind."""
+cell of a task (MAX_CGROUP_DEPTH, bpf/state.bpf.h), and far from where JSON or Python would mind."""
 
 NOTHING = Usage(0, [], [])
 """In place of what the nodes did."""

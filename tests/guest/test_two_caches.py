@@ -72,7 +72,7 @@ def test_a_queue_of_busy_cpus_is_served_by_the_others(cells: Workloads) -> None:
 def test_a_cpu_passes_over_all_that_may_not_run_there() -> None:
     """Twenty cgroups of CPUs 0-2 are owed more than the one that may use CPU 3, which has it whole.
 
-    More than a CPU passes over one by one (bpf/maps.bpf.h, PICK_ATTEMPTS).
+    More than a CPU passes over one by one (bpf/state.bpf.h, PICK_ATTEMPTS).
     """
     held = [Group(f"held{i}", tasks=1, cpus="0-2") for i in range(20)]
     with grown(*held, Group("free", tasks=2)) as tree:
