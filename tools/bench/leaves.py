@@ -17,7 +17,7 @@ from pathlib import Path
 from ocihook._bpf.pinned import register
 
 from .group import PARENT, PROBE, SETTLE_S, scheduler
-from .program_time import ProgramTime, counting
+from .program_time import per_call
 from .topic import Bar, Figures, Topic, ratio
 from .variant import Variant, Want, cell_request
 
@@ -69,11 +69,8 @@ def measure(variant: Variant) -> Figures:
     """Return nanoseconds for each call of dispatch, and how many calls a second there were."""
     with busy_leaves(variant):
         time.sleep(SETTLE_S)
-        with counting():
-            program = ProgramTime("ocihook_dispatch")
-            time.sleep(WINDOW_S)
-            calls, run_ns = program.since()
-    return {COST: run_ns / calls, CALLS: calls / WINDOW_S}
+        cost_ns, calls = per_call("ocihook_dispatch", WINDOW_S)
+    return {COST: cost_ns, CALLS: calls}
 
 
 TOPIC = Topic(

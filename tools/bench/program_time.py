@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,3 +105,12 @@ def counting() -> Iterator[None]:
         yield
     finally:
         STATS.write_text(before)
+
+
+def per_call(name: str, window_s: float) -> tuple[float, float]:
+    """Return a program's nanoseconds for each call, and its calls a second, over a window."""
+    with counting():
+        program = ProgramTime(name)
+        time.sleep(window_s)
+        calls, run_ns = program.since()
+    return run_ns / calls, calls / window_s
