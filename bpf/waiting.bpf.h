@@ -108,20 +108,35 @@ static __always_inline void park(u32 slot, const struct cell *c, u64 now)
 		WRITE_ONCE(released, true);
 }
 
-/* Let a parked node into the order again, if its tasks still wait. */
-__noinline int unpark(u32 slot)
+/*
+ * Let a parked node into the order again, if its tasks still wait and may run.
+ * Returns whether they do.
+ */
+__noinline int unpark(u32 slot, u64 now)
 {
 	struct cell_objects *node = objects_of(slot);
 	struct cell *c = cell_at(slot);
+	u32 word = slot / 64;
 
-	if (c && node && READ_ONCE(node->nr_queued) > 0)
-		enter_waiting(slot, c);
-	return 0;
+	if (!c || !node || word >= CELL_WORDS ||
+	    READ_ONCE(node->nr_queued) <= 0)
+		return false;
+	if (!may_spend(c, now)) {
+		__sync_fetch_and_or(&parked_cells[word], 1ULL << (slot % 64));
+		return false;
+	}
+	enter_waiting(slot, c);
+	return true;
 }
 
-/* Let all of them, where a limit let go since or it was long ago. */
+/*
+ * Let all of them, if a limit let go since or it was long ago. The timer
+ * woke the idle CPUs, and one that looked before this was done may have gone
+ * idle again: so they are woken once more.
+ */
 static __always_inline void unpark_all(u64 now)
 {
+	bool entered = false;
 	int word, i;
 
 	if (!READ_ONCE(released) &&
@@ -140,10 +155,13 @@ static __always_inline void unpark_all(u64 now)
 		bpf_for(i, 0, 64) {
 			if (!left)
 				break;
-			unpark(word * 64 + lowest_bit(left));
+			if (unpark(word * 64 + lowest_bit(left), now))
+				entered = true;
 			left &= left - 1;
 		}
 	}
+	if (entered)
+		wake_idle_cpus();
 }
 
 #endif /* OCIHOOK_WAITING_BPF_H */
