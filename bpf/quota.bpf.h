@@ -41,23 +41,35 @@ static __always_inline bool is_starved(const struct cell *c,
 }
 
 /*
- * Count the periods that are over, as cpu.stat does. The period in which a node
- * is throttled is counted then, so here those in which it stays so. Periods in
- * which no task wanted to run are not seen: of those one is counted, the one
- * that begins.
+ * The node is throttled in the period that is now, and was in all before it, so
+ * many in all. A refund may let it go, and throttle it again in the same one.
  */
-static __always_inline void count_periods(struct cell *c,
-					  const struct cell_objects *node,
-					  u64 periods, bool full)
+static __always_inline void
+count_throttled(struct cell *c, struct cell_objects *node, u64 periods)
+{
+	u64 began = READ_ONCE(c->period_began_ns);
+
+	if (__sync_lock_test_and_set(&node->throttled_period_ns, began) !=
+	    began)
+		__sync_fetch_and_add(&c->nr_throttled, periods);
+}
+
+/*
+ * Count periods as cpu.stat does, when the next ones begin. Those in which no
+ * task wanted to run are not seen: of them one is counted, the one that begins.
+ */
+static __always_inline void
+count_periods(struct cell *c, struct cell_objects *node, u64 periods, bool full)
 {
 	bool throttled = READ_ONCE(c->throttled_since_ns);
 
-	if (throttled)
-		__sync_fetch_and_add(&c->nr_throttled,
-				     full ? periods - 1 : periods);
-	else if (READ_ONCE(node->nr_limited) <= 0)
+	if (!throttled && READ_ONCE(node->nr_limited) <= 0)
 		return;
 	__sync_fetch_and_add(&c->nr_periods, throttled ? periods : 1);
+	if (throttled && !full)
+		count_throttled(c, node, periods);
+	else if (throttled)
+		__sync_fetch_and_add(&c->nr_throttled, periods - 1);
 }
 
 /*
@@ -67,8 +79,8 @@ static __always_inline void count_periods(struct cell *c,
  * many periods that takes. The one that moves period_began_ns does it; what
  * others spend meanwhile is not lost, since a difference is added.
  */
-static __always_inline void refill(struct cell *c,
-				   const struct cell_objects *node, u64 now)
+static __always_inline void refill(struct cell *c, struct cell_objects *node,
+				   u64 now)
 {
 	u64 began = READ_ONCE(c->period_began_ns);
 	u64 period_ns = READ_ONCE(c->period_ns);

@@ -154,6 +154,8 @@ struct cell_objects {
 	struct cpu_words wanted;
 	/* When its debt was last forgiven: see throttle.bpf.h. */
 	u64 forgiven_ns;
+	/* The beginning of the last period that nr_throttled has. */
+	u64 throttled_period_ns;
 	/* Runnable tasks below, of nodes with this one's limit. */
 	s64 nr_limited;
 	/* The tree: see tree.bpf.h. */

@@ -214,6 +214,7 @@ static __always_inline int clear_slot(struct cell *c, u32 slot)
 	c->limited = 0;
 	c->nr_nested = 0;
 	node->nr_limited = 0;
+	node->throttled_period_ns = 0;
 	node->followed_ns = 0;
 	node->usable_weight = 0;
 	node->most = 0;

@@ -114,14 +114,15 @@ static __always_inline bool unthrottle(struct cell *c, u64 now)
  * and the timer's callback says that it is not armed before it looks at bits:
  * one of the two sees the other.
  */
-static __always_inline void throttle(struct cell *c, u32 slot, u64 now)
+static __always_inline void throttle(struct cell *c, struct cell_objects *node,
+				     u32 slot, u64 now)
 {
 	u64 bit = 1ULL << (slot % 64);
 	u32 word = slot / 64;
 
 	if (!READ_ONCE(c->throttled_since_ns) &&
 	    !__sync_val_compare_and_swap(&c->throttled_since_ns, 0, now))
-		__sync_fetch_and_add(&c->nr_throttled, 1);
+		count_throttled(c, node, 1);
 	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
 		return;
 	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
@@ -165,7 +166,7 @@ __noinline int may_spend_quota(u32 slot, u64 now)
 	}
 	if (forgive(c, slot, now))
 		return true;
-	throttle(c, slot, now);
+	throttle(c, objects, slot, now);
 	return false;
 }
 

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from cells import Workloads
+from cells import SPIN, Workloads
 from converge import demand_cpus
+from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 
@@ -20,3 +21,20 @@ def test_the_work_of_short_lived_children_counts(cells: Workloads) -> None:
         limited.start("/bin/sh", "-c", f"read _; {FORKS}")
     cells.begin()
     demand_cpus(limited, 0.2, rel=0.07, cpu_s=1.5, slices=0)
+
+
+def test_a_limit_above_one_cpu_on_an_idle_machine(cells: Workloads) -> None:
+    """At the end of a throttle both CPUs are idle, and both have to come back: else it gets 1."""
+    wide = cells("wide", 2, quota_us=(150_000, 100_000))
+    cells.begin()
+    demand_cpus(wide, 1.5, rel=0.05, cpu_s=6.0, slices=0)
+
+
+def test_a_limit_for_very_many_tasks(cells: Workloads) -> None:
+    """400 tasks that are all there share 10 %, and each has a turn."""
+    many = cells("many", quota_us=(100_000, 100_000))
+    many.start("/bin/sh", "-c", f"read _; for i in $(seq 400); do ({SPIN}) & done; wait")
+    cells.begin()
+    until(lambda: len(many.tasks()) > 400, "400 tasks")
+    (many.cgroup / "cpu.max").write_text("10000 100000")
+    demand_cpus(many, 0.1, rel=0.05, cpu_s=2.0, slices=0)
