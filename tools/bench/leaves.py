@@ -25,11 +25,12 @@ FEW, MANY = 10, 1000
 WINDOW_S = 4
 COST, CALLS = "dispatch ns", "dispatches/s"
 START = """
+exec 3<&0
 for leaf in "$0"/leaf-*; do
-	(echo 0 >"$leaf/cgroup.procs"; read -r _; exec "$1" yield) &
+	(echo 0 >"$leaf/cgroup.procs"; read -r _ <&3; exec "$1" yield) &
 done
 """
-"""The pipe is the standard input of all of them."""
+"""All of them read the pipe; a shell's background commands have no standard input of their own."""
 
 
 def _name(leaves: int) -> str:

@@ -13,6 +13,9 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 FORKS = "while :; do (i=0; while [ $i -lt 20 ]; do i=$((i+1)); done); done"
 """Each child lives some milliseconds of an emulated CPU."""
 
+TASKS = f"for i in $(seq 400); do (read _ <&3; {SPIN}) & done"
+"""A shell's background commands have no standard input of their own."""
+
 
 def test_the_work_of_short_lived_children_counts(cells: Workloads) -> None:
     """What a task uses in the slice in which it exits was free, and 20 % were 50 %."""
@@ -33,7 +36,7 @@ def test_a_limit_above_one_cpu_on_an_idle_machine(cells: Workloads) -> None:
 def test_a_limit_for_very_many_tasks(cells: Workloads) -> None:
     """400 tasks share 10 %: it does not give way, though a turn of each takes more than 10 s."""
     many = cells("many", quota_us=(100_000, 100_000))
-    many.start("/bin/sh", "-c", f"for i in $(seq 400); do (read _; {SPIN}) & done; wait")
+    many.start("/bin/sh", "-c", f"exec 3<&0; {TASKS}; wait")
     until(lambda: len(many.tasks()) > 400, "400 tasks")
     (many.cgroup / "cpu.max").write_text("10000 100000")
     cells.begin()
