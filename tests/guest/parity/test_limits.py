@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from cells import SPIN, Workloads
-from converge import demand_cpus
+from converge import demand_cpus, task_use
 from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
 FORKS = "while :; do (i=0; while [ $i -lt 20 ]; do i=$((i+1)); done); done"
 """Each child lives some milliseconds of an emulated CPU."""
 
-TASKS = f"for i in $(seq 400); do (read _ <&3; {SPIN}) & done"
+TASKS = f"exec 3<&0; for i in $(seq 50); do (read _ <&3; {SPIN}) & done; wait"
 """A shell's background commands have no standard input of their own."""
 
 
@@ -33,11 +33,14 @@ def test_a_limit_above_one_cpu_on_an_idle_machine(cells: Workloads) -> None:
     demand_cpus(wide, 1.5, rel=0.05, cpu_s=6.0, slices=0)
 
 
-def test_a_limit_for_very_many_tasks(cells: Workloads) -> None:
-    """400 tasks share 10 %: it does not give way, though a turn of each takes more than 10 s."""
-    many = cells("many", quota_us=(100_000, 100_000))
-    many.start("/bin/sh", "-c", f"exec 3<&0; {TASKS}; wait")
-    until(lambda: len(many.tasks()) > 400, "400 tasks")
-    (many.cgroup / "cpu.max").write_text("10000 100000")
+def test_the_lightest_task_below_a_limit_has_its_turn(cells: Workloads) -> None:
+    """One of nice 19 beside 50 of nice 0 with 10 % for all: within seconds of time, not of use."""
+    cell = cells("lightest", quota_us=(10_000, 100_000))
+    cell.start("/bin/sh", "-c", TASKS)
+    low = cell.start("nice", "-n19", "/bin/sh", "-c", f"read _; {SPIN}")
+    until(lambda: len(cell.tasks()) > 51, "all tasks")
     cells.begin()
-    demand_cpus(many, 0.1, rel=0.05, cpu_s=2.0, slices=0)
+    until(lambda: task_use(low.pid).run_ns > 0, "its first turn")
+    for _ in range(2):
+        before_ns = task_use(low.pid).run_ns
+        until(lambda: task_use(low.pid).run_ns > before_ns, "its next turn", timeout_s=25)  # noqa: B023
