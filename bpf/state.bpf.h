@@ -82,7 +82,7 @@ enum {
 
 /*
  * Where a cgroup's cell is: the slot in the lower half, its generation in the
- * upper, so that both are exchanged at once. A hint: whoever reads it compares
+ * upper, so that both are exchanged at once. A hint: its reader compares
  * the generation with the slot's.
  */
 struct cgroup_cell {
@@ -192,7 +192,7 @@ struct cpu_ctx {
 	u32 nr_dispatches;
 	/* The bracket whose nodes were last looked at for overdue turns. */
 	u32 looked_at;
-	/* The cell whose own CPU this is, or HOST_CELL: nobody's. */
+	/* The cell whose own CPU this is, or HOST_CELL: it has no owner. */
 	u32 owner;
 	bool offline;
 	/* It went offline while the scheduler runs, so its queue is served. */
@@ -213,7 +213,7 @@ struct cpu_ctx {
 	u32 running_cell;
 	u64 running_vtime;
 	u64 running_since_ns;
-	/* Switches while somebody records; written by the CPU itself. */
+	/* Switches while a recording is made; written by the CPU itself. */
 	u32 nr_switches;
 };
 

@@ -43,7 +43,7 @@ def _tasks(cgroup: Path) -> int:
 
 
 class Start:
-    """A named pipe that busy tasks read from before they begin, whoever has started them."""
+    """A named pipe that busy tasks, of any process, read from before they begin."""
 
     def __init__(self, directory: Path) -> None:
         """Make it."""
