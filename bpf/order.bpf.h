@@ -150,6 +150,35 @@ __noinline int compare_members(struct contest *contest __arg_nonnull,
 	return 0;
 }
 
+/* No key of the bracket is earlier from now on than this one. */
+static __always_inline void lower_key(u32 bracket, u64 key)
+{
+	int attempt;
+
+	bpf_for(attempt, 0, ORDER_ATTEMPTS) {
+		u64 old = order_key(bracket);
+
+		if (!time_before(key, old) || exchange_key(bracket, old, key))
+			break;
+	}
+}
+
+/* Tell the brackets above a member that it is there, with this key. */
+__noinline int enter_above(u32 n, u64 key)
+{
+	int up;
+
+	bpf_for(up, 0, ORDER_DEPTH) {
+		if (!n)
+			break;
+		/* Also where it is set: the order of both is what counts. */
+		set_member(n);
+		n = bracket_of(n);
+		lower_key(n, key);
+	}
+	return 0;
+}
+
 /*
  * See anew which members a bracket has, and the earliest key of them. Returns
  * whether that changed anything.
@@ -176,7 +205,12 @@ __noinline int see_bracket(u32 bracket)
 		clear_member(bracket);
 		if (!members_of(bracket))
 			break;
-		set_member(bracket);
+		/*
+		 * A member came meanwhile. It may have told the brackets above
+		 * before this one left them, and they may have left theirs
+		 * since: so all of them are told again.
+		 */
+		enter_above(bracket, order_key(bracket));
 	}
 	return changed;
 }
@@ -194,32 +228,9 @@ __noinline int see_brackets(u32 bracket)
 	return 0;
 }
 
-/* No key of the bracket is earlier from now on than this one. */
-static __always_inline void lower_key(u32 bracket, u64 key)
+static __always_inline int enter_order(u32 slot, u64 key)
 {
-	int attempt;
-
-	bpf_for(attempt, 0, ORDER_ATTEMPTS) {
-		u64 old = order_key(bracket);
-
-		if (!time_before(key, old) || exchange_key(bracket, old, key))
-			break;
-	}
-}
-
-/* Tell the brackets above a leaf that it waits, with this key. */
-__noinline int enter_order(u32 slot, u64 key)
-{
-	u32 n = NR_BRACKETS + slot;
-	int up;
-
-	bpf_for(up, 0, ORDER_DEPTH) {
-		/* Also where it is set: the order of both is what counts. */
-		set_member(n);
-		n = bracket_of(n);
-		lower_key(n, key);
-	}
-	return 0;
+	return enter_above(NR_BRACKETS + slot, key);
 }
 
 static __always_inline void leave_order(u32 slot)
