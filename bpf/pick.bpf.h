@@ -110,14 +110,6 @@ __noinline int weigh_bracket(struct pick *pick __arg_nonnull, u32 bracket,
 	return 0;
 }
 
-/* The last bracket of leaves that may have members. */
-static __always_inline u32 last_bracket(void)
-{
-	u32 last = bracket_of(NR_BRACKETS + nr_slots());
-
-	return last < NR_BRACKETS ? last : NR_BRACKETS - 1;
-}
-
 /* Compare all nodes that wait. */
 __noinline int pick_of_all(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 {
@@ -223,6 +215,7 @@ __noinline int pick_cell(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 	u32 owner = here ? READ_ONCE(here->owner) : HOST_CELL;
 	bool sure;
 
+	retell(now);
 	unpark_all(now);
 	pick->slot = -1;
 	pick->nr_waiting = 0;

@@ -15,7 +15,10 @@
 enum {
 	/* Brackets that are open at once, while passed nodes are left out. */
 	OPEN_MAX = 64,
+	RETELL_NS = 100 * NSEC_PER_MSEC,
 };
+
+u64 retold_ns;
 
 /* The choice so far: `slot` is -1 while there is none. */
 struct pick {
@@ -46,6 +49,36 @@ struct {
 	__type(key, u32);
 	__type(value, struct search);
 } searches SEC(".maps");
+
+/* The last bracket of leaves that may have members. */
+static __always_inline u32 last_bracket(void)
+{
+	u32 last = bracket_of(NR_BRACKETS + nr_slots());
+
+	return last < NR_BRACKETS ? last : NR_BRACKETS - 1;
+}
+
+/*
+ * Every RETELL_NS, tell the brackets above all leaves again. By the rules of
+ * the order that changes nothing. A fault in them would leave a task waiting
+ * until the kernel ends the scheduler, and so it waits no longer than this.
+ */
+static __always_inline void retell(u64 now)
+{
+	u32 bracket, last = last_bracket();
+
+	if (time_before(now, READ_ONCE(retold_ns) + RETELL_NS))
+		return;
+	WRITE_ONCE(retold_ns, now);
+	bpf_for(bracket, FIRST_BRACKET, NR_BRACKETS) {
+		if (bracket > last)
+			break;
+		if (!members_of(bracket))
+			continue;
+		see_bracket(bracket);
+		enter_above(bracket, order_key(bracket));
+	}
+}
 
 static __always_inline void pass_over(struct pick *pick, u32 slot)
 {
