@@ -216,7 +216,7 @@ static __always_inline void limit_task_lag(struct task_struct *p,
 
 	if (nr_runnable < 1)
 		nr_runnable = 1;
-	turn = TURN_NS / SHARE_ONE * usable_share(tctx->cell) / nr_runnable;
+	turn = TURN_NS / SHARE_ONE * share_of(tctx->cell) / nr_runnable;
 	if (lead > turn)
 		lead = turn;
 	if (time_before(tctx->vtime, floor))

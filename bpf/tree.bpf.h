@@ -165,29 +165,6 @@ __noinline u64 share_of(u32 slot)
 	return share < SHARE_MIN ? SHARE_MIN : share;
 }
 
-/*
- * The same, as far as the nearest limit lets it use that: its part of what is
- * shared below that limit. A limit is of one CPU, so this counts for so much.
- */
-__noinline u64 usable_share(u32 slot)
-{
-	struct cell *c = cell_at(slot), *limit;
-	u64 share = share_of(slot), below, most, period_us;
-
-	limit = c && READ_ONCE(c->limited) ? cell_at(READ_ONCE(c->limited))
-					   : NULL;
-	if (!limit)
-		return share;
-	period_us = READ_ONCE(limit->period_ns) / NSEC_PER_USEC;
-	if (!period_us || !READ_ONCE(limit->quota_ns))
-		return share;
-	below = node_share(READ_ONCE(c->limited), true) ?: 1;
-	most = READ_ONCE(limit->quota_ns) / NSEC_PER_USEC * share / below *
-	       SHARE_ONE / period_us;
-	most = most ?: 1;
-	return most < share ? most : share;
-}
-
 /* How much the node can use at most: see struct cell_objects. */
 static __always_inline u64 most_usable(const struct cell *c,
 				       const struct cell_objects *node)
