@@ -5,7 +5,10 @@
  * They wait in the order in which they came. When the CPU takes one, it weighs
  * them by what their nodes are owed then, and those of one node by their own
  * vtime: a key that was made when they came would be of another time. Those at
- * the head, BOUND_WINDOW of them, are weighed; the others move up.
+ * the head, BOUND_WINDOW of them, are weighed; the others move up. So that a
+ * node with hundreds of tasks does not hide the one that comes behind them, all
+ * but BOUND_PER_NODE wait in the node's own queue. So do all that a limit
+ * stops.
  *
  * A task that has waited for stall_ns goes first. Guests of a CPU that is
  * another cell's own cannot be compared with the owner; they get one slice in
@@ -15,8 +18,16 @@
 #define OCIHOOK_BOUND_BPF_H
 
 #include "maps.bpf.h"
+#include "exempt.bpf.h"
 #include "own.bpf.h"
+#include "share.bpf.h"
 #include "throttle.bpf.h"
+#include "waiting.bpf.h"
+
+enum {
+	/* Tasks of the queue that are looked at, weighed or not. */
+	STOPPED_WINDOW = 1024,
+};
 
 /* The best task of the queue; without one, `pid` is 0. */
 struct bound {
@@ -51,9 +62,9 @@ static __always_inline bool weigh_task(struct bound *best,
 	bool home, overdue;
 	u64 key;
 
-	if (!c || !box || !may_spend(c, now))
+	if (!c || !box)
 		return false;
-	key = READ_ONCE(c->vtime);
+	key = bound_key(tctx, c);
 	home = has_first_claim(box, tctx->box, here) ||
 	       !time_before(now, here->guest_served_ns + GUEST_EVERY_NS);
 	overdue = tctx->waiting_ns &&
@@ -70,20 +81,54 @@ static __always_inline bool weigh_task(struct bound *best,
 	return overdue;
 }
 
+/* Whether a limit stops the task. */
+static __always_inline bool is_stopped(struct task_struct *p, u64 now)
+{
+	const struct task_ctx *tctx = task_ctx(p);
+	const struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
+
+	return c && !task_may_run(p, tctx, c, now);
+}
+
+/*
+ * Move a task from the CPU's own queue to its node's, unless that would let it
+ * run on CPUs that the kernel does not keep it from.
+ */
+static __always_inline void move_to_node(struct bpf_iter_scx_dsq *it,
+					 struct task_struct *p)
+{
+	struct task_ctx *tctx = task_ctx(p);
+
+	if (!tctx || tctx->confined || tctx->guest)
+		return;
+	uncount_bound(tctx);
+	count_waiting(tctx);
+	scx_bpf_dsq_move_set_vtime(it, tctx->vtime);
+	scx_bpf_dsq_move_vtime(it, p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
+			       0);
+}
+
 /* The best task of the CPU's own queue. */
 __noinline int weigh_bound(struct bound *best __arg_nonnull, s32 cpu, u64 now)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
-	int i;
+	int i, nr_weighed = 0;
 
 	__builtin_memset(best, 0, sizeof(*best));
 	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0) || !here)
 		goto out;
-	bpf_for(i, 0, BOUND_WINDOW) {
+	bpf_for(i, 0, STOPPED_WINDOW) {
 		p = bpf_iter_scx_dsq_next(&it);
-		if (!p || weigh_task(best, p, here, now))
+		if (!p)
+			break;
+		if (is_stopped(p, now)) {
+			move_to_node(&it, p);
+			continue;
+		}
+		if (weigh_task(best, p, here, now) ||
+		    ++nr_weighed >= BOUND_WINDOW)
 			break;
 	}
 out:
@@ -102,7 +147,7 @@ __noinline int take_of_cpu(s32 cpu, s32 pid, u64 now)
 
 	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0) || !here)
 		goto out;
-	bpf_for(i, 0, BOUND_WINDOW) {
+	bpf_for(i, 0, STOPPED_WINDOW) {
 		struct task_ctx *tctx;
 		struct cell *box;
 

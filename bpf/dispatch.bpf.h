@@ -121,6 +121,18 @@ static __always_inline bool take_bound(s32 cpu, struct cpu_ctx *here,
 	return take_of_cpu(cpu, best.pid, now);
 }
 
+/* Serve the CPU's own queue: other CPUs took what went before its tasks. */
+static __always_inline void take_left(s32 cpu, u64 now)
+{
+	struct bound best;
+
+	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0)
+		return;
+	weigh_bound(&best, cpu, now);
+	if (best.pid)
+		take_of_cpu(cpu, best.pid, now);
+}
+
 /*
  * Whether the task that was running goes on. Within its own cell it gives way
  * to a task that is further behind.
@@ -131,8 +143,6 @@ static __always_inline bool keeps_running(const struct prev *prev, s32 cpu,
 	u32 slot = prev->tctx->cell;
 	u64 head;
 
-	if (!may_run_on(prev->p, prev->tctx, cpu) || !may_spend(prev->c, now))
-		return false;
 	if (pick->slot < 0)
 		return true;
 	if (prev->home != pick->home)
@@ -152,8 +162,23 @@ static __always_inline void go_on(const struct prev *prev, struct cpu_ctx *here)
 		limit_lead(prev->tctx, prev->c, scx_bpf_now());
 	/* For those that wake up: its vtime is not that of its beginning. */
 	WRITE_ONCE(here->running_vtime, prev->tctx->vtime);
-	advance_clocks(prev->c, prev->tctx, here);
+	advance_clocks(prev->p, prev->c, prev->tctx, here);
 	grant_slice(prev->p, prev->tctx, prev->c, here, SLICE_NS);
+}
+
+/* Take a task of the node, an exempt one first. */
+static __always_inline bool take_of_node(u32 slot, s32 cpu, u32 nr_dispatches,
+					 u64 now)
+{
+	const struct cell *c = cell_at(slot);
+
+	if (has_exempt(slot)) {
+		if (take_exempt(slot, cpu, now))
+			return true;
+		if (!c || !may_spend(c, now))
+			return false;
+	}
+	return take_of_cell(slot, cpu, nr_dispatches);
 }
 
 /*
@@ -184,7 +209,7 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 		if (pick->slot < 0)
 			break;
 		here->by_time = pick->stalled;
-		taken = take_of_cell(pick->slot, cpu, here->nr_dispatches);
+		taken = take_of_node(pick->slot, cpu, here->nr_dispatches, now);
 		if (taken) {
 			leave_early(pick->slot);
 			break;
@@ -197,12 +222,17 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 	return taken;
 }
 
-/* Weigh the task that was running, where it could go on. */
+/*
+ * See the task that was running, if it can go on. A task that a limit stops
+ * competes with none: the CPU once went idle over one whose node was owed more
+ * than that of the task in the CPU's own queue.
+ */
 static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
-				     const struct cpu_ctx *here, u64 now)
+				     s32 cpu, const struct cpu_ctx *here,
+				     u64 now)
 {
 	struct task_ctx *tctx;
-	struct cell *box;
+	struct cell *box, *c;
 
 	if (!p || !(p->scx.flags & SCX_TASK_QUEUED))
 		return;
@@ -212,9 +242,12 @@ static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
 	/* Alone on its CPU, it would not be enqueued for long. */
 	settle(p, tctx, now);
 	refresh_cell(p, tctx);
+	c = cell_at(tctx->cell);
+	if (!c || !may_run_on(p, tctx, cpu) || !task_may_run(p, tctx, c, now))
+		return;
 	prev->p = p;
 	prev->tctx = tctx;
-	prev->c = cell_at(tctx->cell);
+	prev->c = c;
 	box = cell_at(tctx->box);
 	if (box)
 		prev->home = has_first_claim(box, tctx->box, here);
@@ -230,7 +263,7 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	if (!here || take_orphan())
 		return;
 	here->nr_dispatches++;
-	see_prev(&prev, p, here, now);
+	see_prev(&prev, p, cpu, here, now);
 	pick_cell(&pick, cpu, now);
 	here->contended =
 		pick.nr_waiting > 1 ||
@@ -246,9 +279,10 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	 * Else the task that was running is enqueued with ENQ_LAST, and finds
 	 * a CPU that it may use, or waits for its cell's next period.
 	 */
-	if (prev.c && may_run_on(prev.p, prev.tctx, cpu) &&
-	    may_spend(prev.c, now))
+	if (prev.c)
 		go_on(&prev, here);
+	else
+		take_left(cpu, now);
 }
 
 #endif /* OCIHOOK_DISPATCH_BPF_H */

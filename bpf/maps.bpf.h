@@ -72,8 +72,8 @@ const volatile struct scheduler_config config SEC(".rodata.config") = {
 
 /* Raised after every change of the cell table; tasks then look anew. */
 u64 config_seq = 1;
-/* The latest vtime of a node that began anywhere, of tasks that may run on all
- * CPUs, in cells without own ones; and the latest where others waited. */
+/* The latest vtime of a node that began anywhere, in cells without own CPUs;
+ * and the latest where others waited. */
 u64 cell_clock;
 u64 contended_clock;
 /* When a CPU last saw that a node waited. */
@@ -87,8 +87,14 @@ u32 nr_owned;
  */
 u32 nr_online;
 u32 nr_offline;
-/* Whether a limit has let go since parked nodes were: see waiting.bpf.h. */
-bool released;
+/* Raised whenever a limit lets go: see waiting.bpf.h. */
+u64 release_seq;
+
+/* Tell all CPUs that tasks which a limit stopped may run. */
+static __always_inline void bump_release_seq(void)
+{
+	__sync_fetch_and_add(&release_seq, 1);
+}
 
 /* Tell every task to look up its cell and its affinity again. */
 static __always_inline void bump_config_seq(void)

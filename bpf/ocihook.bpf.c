@@ -28,6 +28,7 @@
  *	share.bpf.h	virtual times: who is owed CPU time
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
+ *	exempt.bpf.h	whom that does not stop
  *	queue.bpf.h	where tasks wait
  *	order.bpf.h	which nodes wait, in the order of their vtimes
  *	waiting.bpf.h	how they come to it, and leave it
@@ -150,7 +151,7 @@ void ocihook_running(u64 *ctx)
 	stats = stats_of(tctx->box);
 	if (!c || !here || !stats)
 		return;
-	advance_clocks(c, tctx, here);
+	advance_clocks(p, c, tctx, here);
 	note_running(tctx, here, now);
 	note_wait_over(tctx, stats, now);
 	tctx->lender = here->owner == tctx->box ? HOST_CELL : here->owner;
@@ -168,7 +169,7 @@ void ocihook_stopping(u64 *ctx)
 
 	if (!tctx)
 		return;
-	note_stopping(cpu);
+	note_stopping(cpu, now);
 	note_put_off(tctx, ctx[1], cpu, now);
 	settle(p, tctx, now);
 	tctx->started_ns = 0;

@@ -20,6 +20,7 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "exempt.bpf.h"
 #include "own.bpf.h"
 #include "queue.bpf.h"
 #include "search.bpf.h"
@@ -65,10 +66,12 @@ __noinline int weigh_cell(struct pick *pick __arg_nonnull, u32 slot, s32 cpu,
 	if (!here || !c || !cell_waits_here(slot))
 		return 0;
 	box = cell_at(READ_ONCE(c->box));
-	if (!box || !cell_may_use(box, cpu) || !may_spend(c, now))
+	if (!box || !cell_may_use(box, cpu) || !may_run(c, slot, now))
 		return 0;
 	pick->nr_waiting++;
 	key = overdue_ns(c);
+	if (has_late(slot))
+		key -= 2 * config.throttle_max_ns;
 	stalled = !time_before(now, key);
 	home = stalled || has_first_claim(box, READ_ONCE(c->box), here);
 	if (pick->slot >= 0 && pick->home && !home)
@@ -102,7 +105,9 @@ __noinline int weigh_bracket(struct pick *pick __arg_nonnull, u32 bracket,
 		if (!(members >> i & 1) || n < NR_BRACKETS)
 			continue;
 		c = cell_at(n - NR_BRACKETS);
-		if (!c || (overdue && !is_overdue(c, now)) ||
+		if (!c ||
+		    (overdue && !is_overdue(c, now) &&
+		     !has_late(n - NR_BRACKETS)) ||
 		    (pick->nr_passed && !comes_after(pick, n, order_key(n))))
 			continue;
 		weigh_cell(pick, n - NR_BRACKETS, cpu, now);
@@ -176,7 +181,7 @@ static __always_inline bool pick_in_order(struct pick *pick, s32 cpu, u32 owner,
 		c = cell_at(slot);
 		if (!c)
 			break;
-		if (cell_waits_here(slot) && !may_spend(c, now)) {
+		if (cell_waits_here(slot) && !may_run(c, slot, now)) {
 			park(slot, c, now);
 			continue;
 		}

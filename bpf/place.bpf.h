@@ -12,12 +12,6 @@
 #include "throttle.bpf.h"
 #include "waiting.bpf.h"
 
-/* A kernel thread bound to one CPU does that CPU's own work, and is short. */
-static __always_inline bool is_cpu_kthread(struct task_struct *p)
-{
-	return p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1;
-}
-
 /* Whether the task's last CPU is idle and its own; it is then taken. */
 static __always_inline bool take_last_cpu(struct task_struct *p,
 					  struct task_ctx *tctx, s32 cpu)
@@ -40,7 +34,7 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 	struct cell *c = cell_at(tctx->cell);
 	s32 cpu = prev_cpu;
 
-	if (!c || !may_spend(c, scx_bpf_now()))
+	if (!c || !task_may_run(p, tctx, c, scx_bpf_now()))
 		return prev_cpu;
 	if (!take_last_cpu(p, tctx, prev_cpu))
 		cpu = take_idle_cpu(p, tctx, true);
@@ -52,13 +46,30 @@ static __always_inline s32 place_on_idle(struct task_struct *p,
 	return cpu;
 }
 
+/*
+ * Whether a bound task waits in its node's queue all the same (bound.bpf.h):
+ * where the kernel keeps it on its CPU.
+ */
+static __always_inline bool waits_in_node(struct task_struct *p,
+					  const struct task_ctx *tctx,
+					  const struct cell *c)
+{
+	const struct cell_objects *node = objects_of(tctx->cell);
+
+	if (!node || tctx->confined || tctx->guest)
+		return false;
+	return READ_ONCE(node->nr_bound) >= BOUND_PER_NODE ||
+	       (READ_ONCE(c->limited) &&
+		!task_may_run(p, tctx, c, scx_bpf_now()));
+}
+
 /* Into the queue of one CPU: an idle one, else where the task last ran. */
 static __always_inline void enqueue_bound(struct task_struct *p,
 					  struct task_ctx *tctx, struct cell *c,
 					  u64 enq_flags)
 {
 	struct cell_stats *stats = stats_of(tctx->box);
-	bool may = may_spend(c, scx_bpf_now());
+	bool may = task_may_run(p, tctx, c, scx_bpf_now());
 	s32 cpu = may ? take_idle_cpu(p, tctx, false) : -EBUSY;
 	struct cpu_ctx *there;
 	s64 lead;
@@ -74,8 +85,11 @@ static __always_inline void enqueue_bound(struct task_struct *p,
 	}
 	if (stats)
 		stats->nr_narrow++;
+	set_ceiling(tctx, c, there);
+	count_bound(tctx);
 	scx_bpf_dsq_insert(p, CPU_DSQ(cpu), SLICE_NS, enq_flags);
-	if (!may)
+	/* Asked again: the CPU may have looked before the task was there. */
+	if (!may && !may_spend(c, scx_bpf_now()))
 		return;
 	lead = lead_over(tctx, c, there);
 	if (lead == CLAIM_LEAD || (enq_flags & SCX_ENQ_WAKEUP && lead > 0))
@@ -101,10 +115,11 @@ static __always_inline void enqueue_free(struct task_struct *p,
 	bool restricted;
 	s32 cpu;
 
+	note_dying(p, tctx);
 	count_waiting(tctx);
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 				 SLICE_NS, tctx->vtime, enq_flags);
-	if (!box || !may_spend(c, scx_bpf_now()))
+	if (!box || !task_may_run(p, tctx, c, scx_bpf_now()))
 		return;
 	cpu = take_idle_cpu(p, tctx, true);
 	if (cpu >= 0) {
@@ -148,7 +163,7 @@ static __always_inline void enqueue_task(struct task_struct *p,
 	limit_task_lag(p, tctx, c);
 	if (preempt_at_once(p, tctx, c, enq_flags))
 		return;
-	if (tctx->bound)
+	if (tctx->bound && !waits_in_node(p, tctx, c))
 		enqueue_bound(p, tctx, c, enq_flags);
 	else
 		enqueue_free(p, tctx, c, enq_flags);

@@ -47,12 +47,14 @@ static __always_inline void note_running(struct task_ctx *tctx,
 	WRITE_ONCE(here->busy, true);
 }
 
-static __always_inline void note_stopping(s32 cpu)
+static __always_inline void note_stopping(s32 cpu, u64 now)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
 
-	if (here)
-		WRITE_ONCE(here->busy, false);
+	if (!here)
+		return;
+	WRITE_ONCE(here->stopped_ns, now);
+	WRITE_ONCE(here->busy, false);
 }
 
 /* Stop what runs on a CPU, for a task that is in a queue. */
@@ -72,6 +74,7 @@ static __always_inline s64 lead_over(struct task_ctx *tctx,
 {
 	u32 slot = READ_ONCE(there->running_cell);
 	struct cell *running, *box;
+	u64 vtime;
 	bool home;
 
 	if (!READ_ONCE(there->busy))
@@ -86,7 +89,8 @@ static __always_inline s64 lead_over(struct task_ctx *tctx,
 	if (home != READ_ONCE(there->running_home))
 		return home ? CLAIM_LEAD : 0;
 	running = cell_at(slot);
-	return running ? READ_ONCE(running->vtime) - READ_ONCE(c->vtime) -
+	vtime = tctx->bound ? bound_key(tctx, c) : READ_ONCE(c->vtime);
+	return running ? READ_ONCE(running->vtime) - vtime -
 				 cost_at(share_of(slot), PREEMPT_NS)
 		       : 0;
 }

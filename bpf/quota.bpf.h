@@ -25,22 +25,6 @@ static __always_inline u64 period_end(const struct cell *c)
 }
 
 /*
- * Whether the quota is too little for all that want to run: a slice for each of
- * them would take longer than throttle_max_ns. In microseconds, for room.
- */
-static __always_inline bool is_starved(const struct cell *c,
-				       const struct cell_objects *node)
-{
-	s64 nr_runnable = READ_ONCE(node->nr_limited);
-	u64 period_us = READ_ONCE(c->period_ns) / NSEC_PER_USEC;
-	u64 quota_us = READ_ONCE(c->quota_ns) / NSEC_PER_USEC;
-
-	return nr_runnable > 0 &&
-	       nr_runnable * (SLICE_NS / NSEC_PER_USEC) * period_us >
-		       config.throttle_max_ns / NSEC_PER_USEC * quota_us;
-}
-
-/*
  * The node is throttled in the period that is now, and was in all before it, so
  * many in all. A refund may let it go, and throttle it again in the same one.
  */
@@ -74,10 +58,9 @@ count_periods(struct cell *c, struct cell_objects *node, u64 periods, bool full)
 
 /*
  * Fill the budget for the periods that have passed. Unused budget is kept up to
- * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime);
- * and what forgive() gave to a starved cell until its tasks had it, however
- * many periods that takes. The one that moves period_began_ns does it; what
- * others spend meanwhile is not lost, since a difference is added.
+ * the burst, as the kernel does (sched/fair.c, __refill_cfs_bandwidth_runtime).
+ * The one that moves period_began_ns does it; what others spend meanwhile is
+ * not lost, since a difference is added.
  */
 static __always_inline void refill(struct cell *c, struct cell_objects *node,
 				   u64 now)
@@ -99,7 +82,7 @@ static __always_inline void refill(struct cell *c, struct cell_objects *node,
 		periods = REFILL_PERIODS_MAX;
 	has = had + (s64)(periods * quota_ns);
 	if (has > most)
-		has = had > most && is_starved(c, node) ? had : most;
+		has = most;
 	__sync_fetch_and_add(&c->budget_ns, has - had);
 	count_periods(c, node, periods, has > 0);
 }
@@ -115,7 +98,7 @@ static __always_inline void see_limit(struct cell *c, u32 slot)
 	if (READ_ONCE(c->limited) == limit)
 		return;
 	WRITE_ONCE(c->limited, limit);
-	WRITE_ONCE(released, true);
+	bump_release_seq();
 }
 
 /* The limited node after this one, on the way to the root; 0: there is none. */
@@ -215,7 +198,7 @@ static __always_inline void set_quota(struct cell *c, u64 quota_ns,
 	WRITE_ONCE(c->period_began_ns, now);
 	WRITE_ONCE(c->budget_ns, quota_ns);
 	WRITE_ONCE(c->quota_ns, quota_ns);
-	WRITE_ONCE(released, true);
+	bump_release_seq();
 	if (READ_ONCE(c->throttled_since_ns))
 		wake_idle_cpus();
 }

@@ -83,6 +83,9 @@ struct bpf_iter_num {
 enum {
 	PF_EXITING = 0x00000004,
 	PF_KTHREAD = 0x00200000,
+	/* p->signal->flags: killed, or it exits; include/linux/sched/signal.h,
+	 * same on 6.16 and 7.3. */
+	SIGNAL_GROUP_EXIT = 0x00000004,
 	/* p->scx.flags: on a runqueue; kernel/sched, same on 6.16 and 7.3. */
 	SCX_TASK_QUEUED = 1,
 	/* enq_flags: ENQUEUE_WAKEUP of kernel/sched/sched.h, the same there. */
@@ -171,8 +174,13 @@ struct task_group {
 	struct cfs_bandwidth cfs_bandwidth;
 };
 
+struct signal_struct {
+	unsigned int flags;
+};
+
 struct task_struct {
 	unsigned int flags;
+	struct signal_struct *signal;
 	int nr_cpus_allowed;
 	int pid;
 	int prio;
@@ -267,6 +275,9 @@ bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym;
 u32 scx_bpf_reenqueue_local(void) __ksym;
 bool scx_bpf_dsq_move(struct bpf_iter_scx_dsq *it, struct task_struct *p,
 		      u64 dsq_id, u64 enq_flags) __ksym;
+void scx_bpf_dsq_move_set_vtime(struct bpf_iter_scx_dsq *it, u64 vtime) __ksym;
+bool scx_bpf_dsq_move_vtime(struct bpf_iter_scx_dsq *it, struct task_struct *p,
+			    u64 dsq_id, u64 enq_flags) __ksym;
 s32 scx_bpf_dsq_nr_queued(u64 dsq_id) __ksym;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
 bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym;

@@ -10,6 +10,7 @@
 #define OCIHOOK_SEARCH_BPF_H
 
 #include "maps.bpf.h"
+#include "exempt.bpf.h"
 #include "order.bpf.h"
 
 enum {
@@ -58,10 +59,29 @@ static __always_inline u32 last_bracket(void)
 	return last < NR_BRACKETS ? last : NR_BRACKETS - 1;
 }
 
+/* See which nodes of a bracket have late tasks. */
+static __always_inline void see_late_members(u32 bracket, u64 now)
+{
+	u64 members = members_of(bracket);
+	int i;
+
+	bpf_for(i, 0, BRACKET_WIDTH) {
+		u32 slot = bracket * BRACKET_WIDTH + 1 + i - NR_BRACKETS;
+		struct cell_objects *node;
+
+		if (!(members >> i & 1))
+			continue;
+		node = objects_of(slot);
+		if (node)
+			see_late(node, now);
+	}
+}
+
 /*
- * Every RETELL_NS, tell the brackets above all leaves again. By the rules of
- * the order that changes nothing. A fault in them would leave a task waiting
- * until the kernel ends the scheduler, and so it waits no longer than this.
+ * Every RETELL_NS, see which nodes have late tasks, and tell the brackets above
+ * all leaves again. By the rules of the order that changes nothing. A fault in
+ * them would leave a task waiting until the kernel ends the scheduler, and so
+ * it waits no longer than this.
  */
 static __always_inline void retell(u64 now)
 {
@@ -75,6 +95,7 @@ static __always_inline void retell(u64 now)
 			break;
 		if (!members_of(bracket))
 			continue;
+		see_late_members(bracket, now);
 		see_bracket(bracket);
 		enter_above(bracket, order_key(bracket));
 	}

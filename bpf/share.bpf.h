@@ -110,6 +110,15 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 	count_borrowed(tctx, stats, used);
 }
 
+/* Whether tasks run on the CPU, or did until a moment ago: between two of them
+ * one may be enqueued. */
+static __always_inline bool is_in_use(const struct cpu_ctx *cpu)
+{
+	return READ_ONCE(cpu->busy) ||
+	       time_before(scx_bpf_now(),
+			   READ_ONCE(cpu->stopped_ns) + NSEC_PER_MSEC);
+}
+
 /*
  * The vtime that a node is measured against: the latest that began where its
  * task may run. A narrow task is compared on its CPU: elsewhere, nodes that
@@ -126,9 +135,51 @@ static __always_inline u64 clock_for(struct task_struct *p,
 	if (READ_ONCE(box->flags) & CELL_FLAG_OWNS)
 		return READ_ONCE(owner_clock);
 	cpu = tctx->narrow ? cpu_at(scx_bpf_task_cpu(p)) : NULL;
-	return cpu && READ_ONCE(cpu->busy) && !READ_ONCE(cpu->owner)
+	return cpu && is_in_use(cpu) && !READ_ONCE(cpu->owner)
 		       ? READ_ONCE(cpu->clock)
 		       : READ_ONCE(cell_clock);
+}
+
+/*
+ * What a node may be owed, or ahead by: two slices of its own, but no less than
+ * two of a sibling of the default weight.
+ */
+static __always_inline u64 lag_of(u32 slot, const struct cell *c)
+{
+	u64 lag = cost_at(share_of(slot), 2 * SLICE_NS);
+	u32 weight = READ_ONCE(c->weight);
+
+	if (weight > OCIHOOK_WEIGHT_DEFAULT)
+		lag = lag * weight / OCIHOOK_WEIGHT_DEFAULT;
+	return lag;
+}
+
+/*
+ * A node may be far ahead of all that runs on a CPU: by what its tasks used
+ * elsewhere, or since it was placed where others ran ahead. Its task that may
+ * run there alone is not to pay for that. So while it waits there, its node
+ * counts as ahead by what one may be, and no more; and is, if no other task of
+ * it is runnable.
+ */
+static __always_inline void set_ceiling(struct task_ctx *tctx, struct cell *c,
+					const struct cpu_ctx *there)
+{
+	u64 vtime = READ_ONCE(c->vtime);
+
+	tctx->ceiling = READ_ONCE(there->clock) + lag_of(tctx->cell, c);
+	if (READ_ONCE(c->nr_runnable) > 1 || !time_before(tctx->ceiling, vtime))
+		return;
+	__sync_val_compare_and_swap(&c->vtime, vtime, tctx->ceiling);
+	follow_vtime(tctx->cell, c);
+}
+
+/* The vtime of its node by which a bound task is weighed. */
+static __always_inline u64 bound_key(const struct task_ctx *tctx,
+				     const struct cell *c)
+{
+	u64 vtime = READ_ONCE(c->vtime);
+
+	return time_before(tctx->ceiling, vtime) ? tctx->ceiling : vtime;
 }
 
 /*
@@ -145,26 +196,30 @@ static __always_inline u64 clock_for(struct task_struct *p,
  * is owed from then is of that scale: cut to the scale of now, siblings of
  * weights 27 and 119 below a parent of 24 got 4 % of the machine less and more.
  * With a new affinity it competes with others than before, so then it is
- * neither behind nor ahead by more than that. A lost exchange means that
+ * neither behind nor ahead by more than that; nor is one that wakes up by a
+ * narrow task, since all others of it sleep. A lost exchange means that
  * another CPU just moved the node's vtime; the next enqueue looks again.
  */
 static __always_inline void limit_lag(struct task_struct *p,
 				      struct task_ctx *tctx, struct cell *c)
 {
 	u64 vtime = READ_ONCE(c->vtime), lag, clock, floor, ceiling = 0;
+	struct cell_objects *node = objects_of(tctx->cell);
 	struct cell *box = cell_at(tctx->box);
-	u32 weight = READ_ONCE(c->weight);
 
-	if (!box)
+	if (!box || !node)
 		return;
-	lag = cost_at(share_of(tctx->cell), 2 * SLICE_NS);
-	if (weight > OCIHOOK_WEIGHT_DEFAULT)
-		lag = lag * weight / OCIHOOK_WEIGHT_DEFAULT;
+	lag = lag_of(tctx->cell, c);
 	clock = clock_for(p, tctx, box);
-	if (tctx->moved) {
+	if (READ_ONCE(node->unplaced)) {
+		WRITE_ONCE(node->unplaced, 0);
+		ceiling = clock;
+	} else if (tctx->moved) {
 		tctx->moved = false;
 		ceiling = clock + lag;
-	} else if (!tctx->first) {
+	} else if (tctx->first) {
+		ceiling = tctx->narrow ? clock + lag : 0;
+	} else {
 		lag = tctx->narrow || READ_ONCE(c->limited) ? LAG_MAX
 							    : LAG_ACTIVE * lag;
 	}
@@ -225,6 +280,12 @@ static __always_inline void limit_task_lag(struct task_struct *p,
 		tctx->vtime = clock + lead;
 }
 
+/* A kernel thread bound to one CPU does that CPU's own work, and is short. */
+static __always_inline bool is_cpu_kthread(struct task_struct *p)
+{
+	return p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1;
+}
+
 static __always_inline void advance(u64 *clock, u64 vtime)
 {
 	if (time_before(READ_ONCE(*clock), vtime))
@@ -234,17 +295,22 @@ static __always_inline void advance(u64 *clock, u64 vtime)
 /*
  * Note that a task of the node begins. A node whose turn was overdue may be far
  * ahead; it does not move the clocks, or all others would lose what they are
- * owed. Nor does what was charged meanwhile for a task of it on another CPU.
+ * owed. Nor does what was charged meanwhile for a task of it on another CPU,
+ * and nor does a CPU's own kernel thread, which does not wait for its turn.
  * The clocks are stored without a lock: two CPUs may set one back by a slice,
  * which the next start mends.
  */
-static __always_inline void
-advance_clocks(struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
+static __always_inline void advance_clocks(struct task_struct *p,
+					   struct cell *c,
+					   struct task_ctx *tctx,
+					   struct cpu_ctx *here)
 {
 	struct cell *box = cell_at(tctx->box);
 	u64 vtime = READ_ONCE(c->vtime);
 
 	advance(&c->task_vtime, tctx->vtime);
+	if (is_cpu_kthread(p))
+		return;
 	if (here->clock_ceiling && time_before(here->clock_ceiling, vtime))
 		vtime = here->clock_ceiling;
 	here->clock_ceiling = 0;
@@ -257,7 +323,7 @@ advance_clocks(struct cell *c, struct task_ctx *tctx, struct cpu_ctx *here)
 	} else if (!READ_ONCE(here->owner)) {
 		advance(&here->clock, vtime);
 	}
-	if (!tctx->narrow && !(box && READ_ONCE(box->flags) & CELL_FLAG_OWNS)) {
+	if (!(box && READ_ONCE(box->flags) & CELL_FLAG_OWNS)) {
 		advance(&cell_clock, vtime);
 		if (here->contended)
 			advance(&contended_clock, vtime);

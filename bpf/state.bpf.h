@@ -42,8 +42,10 @@ enum {
 	/* A node that stays active may be owed so many times what one may that
 	 * slept. */
 	LAG_ACTIVE = 8,
-	/* So many tasks of a CPU's queue are weighed against each other. */
+	/* So many tasks of a CPU's queue are weighed against each other; so
+	 * many of them are of one node, on all CPUs. */
 	BOUND_WINDOW = 64,
+	BOUND_PER_NODE = 8,
 	/* Periods that are filled up at once, at most. */
 	REFILL_PERIODS_MAX = 1 << 20,
 	/* The soonest that the timer for throttled cells goes off again. */
@@ -57,6 +59,8 @@ enum {
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
 	/* Deeper cgroups than the kernel's own verifier examples walk. */
 	MAX_CGROUP_DEPTH = 32,
+	/* Waiting tasks are counted by when they began to: see exempt.bpf.h. */
+	LANES = 16,
 	/* Limits above each other that count their tasks; all of them limit. */
 	LIMITS_COUNTED = 4,
 	/* A node's share of the machine, with all of it as: */
@@ -64,6 +68,9 @@ enum {
 	SHARE_MIN = SHARE_ONE >> 20,
 	/* A weight of 1 in the sums of the tree. */
 	WEIGHT_ONE = 64,
+	/* What a limit stopped is looked at so often, besides when a limit lets
+	 * go: all that CPUs may lose which stop it and let it go at once. */
+	PARK_NS = 50 * NSEC_PER_MSEC,
 	/* How often weights and limits are read from the kernel's cgroups. */
 	FOLLOW_NS = 10 * NSEC_PER_MSEC,
 };
@@ -115,9 +122,14 @@ struct task_ctx {
 	u32 counted_limits[LIMITS_COUNTED];
 	bool counted;
 	/* Whether it is counted among those that wait in a node's queue; of
-	 * which node. */
+	 * which node, and in which lane. */
 	bool queued;
 	u32 queued_in;
+	u32 lane;
+	/* Whether it is counted among those of a node in CPUs' queues; of
+	 * which node. */
+	bool counted_bound;
+	u32 bound_of;
 	/* It made its node active, and has not run since. */
 	bool first;
 	/* Its affinity was changed. */
@@ -126,6 +138,9 @@ struct task_ctx {
 	bool narrow;
 	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
 	bool bound;
+	/* What its node's vtime counts as at most, while it is bound: see
+	 * share.bpf.h. */
+	u64 ceiling;
 	/* May use none of the CPUs on which its cell has first claim. */
 	bool guest;
 	/* Came into its cell from outside, itself or an ancestor by fork. */
@@ -152,8 +167,6 @@ struct cell_objects {
 	struct bpf_cpumask __kptr *exec_allowed;
 	/* The own CPUs of a request, while they are claimed. */
 	struct cpu_words wanted;
-	/* When its debt was last forgiven: see throttle.bpf.h. */
-	u64 forgiven_ns;
 	/* The beginning of the last period that nr_throttled has. */
 	u64 throttled_period_ns;
 	/* Runnable tasks below, of nodes with this one's limit. */
@@ -178,6 +191,16 @@ struct cell_objects {
 	u32 counted_parent;
 	/* Tasks in its queues, and those on their way from there to a CPU. */
 	s64 nr_queued;
+	/* Tasks of it in the queues of CPUs. */
+	s64 nr_bound;
+	/* The same by when they began to wait, and how many are late as far as
+	 * was seen: see exempt.bpf.h. */
+	u32 nr_in_lane[LANES];
+	u32 nr_late;
+	/* One of its tasks is dying, while a limit stops it. */
+	u32 dying;
+	/* Its vtime is not yet one of the CPUs where its tasks run. */
+	u32 unplaced;
 	/* When weight and limit were last read from the kernel. */
 	u64 followed_ns;
 	/* Whether its queues exist; queues die with each detach. */
@@ -206,6 +229,8 @@ struct cpu_ctx {
 	u64 clock_ceiling;
 	/* Whether a task of ours runs here; of which cell, and its vtime. */
 	bool busy;
+	/* When the last one stopped. */
+	u64 stopped_ns;
 	/* Whether that cell has first claim here. */
 	bool running_home;
 	/* Whether what runs here is about to be stopped for another task. */

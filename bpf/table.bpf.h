@@ -209,6 +209,7 @@ static __always_inline int clear_slot(struct cell *c, u32 slot)
 	c->throttled_since_ns = 0;
 	c->task_vtime = 0;
 	c->vtime = READ_ONCE(cell_clock);
+	node->unplaced = true;
 	c->parent = HOST_CELL;
 	c->box = HOST_CELL;
 	c->limited = 0;

@@ -6,9 +6,9 @@
  * by. One timer, armed only while cells are throttled, wakes idle CPUs when the
  * first of them has a budget again.
  *
- * No cell is throttled for longer than throttle_max_ns: the kernel's watchdog
- * would end the scheduler over a task that waits for timeout_ms, and a quota of
- * 1 ms a second for a hundred busy tasks must not be the end of it.
+ * No cell is throttled for longer than throttle_max_ns. What it owes after that
+ * is forgiven: exempt tasks (exempt.bpf.h) may have used more than its quota
+ * gives.
  */
 #ifndef OCIHOOK_THROTTLE_BPF_H
 #define OCIHOOK_THROTTLE_BPF_H
@@ -30,6 +30,8 @@ struct {
 	__type(value, struct quota_timer);
 } quota_timer SEC(".maps");
 
+/* When the timer last woke idle CPUs. */
+u64 looked_ns;
 /* A bit for each throttled cell. */
 u64 throttled_cells[CELL_WORDS];
 
@@ -41,22 +43,15 @@ static __always_inline struct quota_timer *the_timer(void)
 }
 
 /* When a throttled cell is let go whatever its budget is: see forgive(). */
-static __always_inline u64 mercy_ns(const struct cell *c, u32 slot)
+static __always_inline u64 mercy_ns(const struct cell *c)
 {
-	u64 mercy = READ_ONCE(c->throttled_since_ns) + config.throttle_max_ns;
-	struct cell_objects *objects = objects_of(slot);
-	u64 again;
-
-	if (!objects || !is_starved(c, objects))
-		return mercy;
-	again = READ_ONCE(objects->forgiven_ns) + config.throttle_max_ns;
-	return time_before(again, mercy) ? again : mercy;
+	return READ_ONCE(c->throttled_since_ns) + config.throttle_max_ns;
 }
 
 /* When to look at a throttled cell again. */
-static __always_inline u64 throttle_end(const struct cell *c, u32 slot, u64 now)
+static __always_inline u64 throttle_end(const struct cell *c, u64 now)
 {
-	u64 end = period_end(c), mercy = mercy_ns(c, slot);
+	u64 end = period_end(c), mercy = mercy_ns(c);
 
 	if (time_before(mercy, end))
 		end = mercy;
@@ -105,7 +100,7 @@ static __always_inline bool unthrottle(struct cell *c, u64 now)
 		return false;
 	if (time_before(since, now))
 		__sync_fetch_and_add(&c->throttled_ns, now - since);
-	WRITE_ONCE(released, true);
+	bump_release_seq();
 	return true;
 }
 
@@ -126,28 +121,20 @@ static __always_inline void throttle(struct cell *c, struct cell_objects *node,
 	if (word >= CELL_WORDS || READ_ONCE(throttled_cells[word]) & bit)
 		return;
 	if (!(__sync_fetch_and_or(&throttled_cells[word], bit) & bit))
-		arm_timer(throttle_end(c, slot, now), now);
+		arm_timer(throttle_end(c, now), now);
 }
 
 /*
- * Let go of a cell that was throttled for so long without a break, or starves
- * for so long, that the watchdog would be next: its debt is forgiven, and each
- * of its tasks that wait can have a turn. Whoever ends the throttling does it,
- * so nobody does it twice.
+ * Let go of a cell that was throttled for so long without a break: its debt is
+ * forgiven. The CPU that ends the throttling does it, so it is done once.
  */
-static __always_inline bool forgive(struct cell *c, u32 slot, u64 now)
+static __always_inline bool forgive(struct cell *c, u64 now)
 {
-	struct cell_objects *objects = objects_of(slot);
-	s64 nr_runnable = objects ? READ_ONCE(objects->nr_limited) : 0;
-
-	if (!objects || !READ_ONCE(c->throttled_since_ns) ||
-	    time_before(now, mercy_ns(c, slot)) || !unthrottle(c, now))
+	if (!READ_ONCE(c->throttled_since_ns) ||
+	    time_before(now, mercy_ns(c)) || !unthrottle(c, now))
 		return false;
-	if (nr_runnable < 1)
-		nr_runnable = 1;
-	WRITE_ONCE(objects->forgiven_ns, now);
-	__sync_fetch_and_add(&c->budget_ns, nr_runnable * 4 * SLICE_NS -
-						    READ_ONCE(c->budget_ns));
+	__sync_fetch_and_add(&c->budget_ns,
+			     SLICE_MIN_NS - READ_ONCE(c->budget_ns));
 	return true;
 }
 
@@ -164,7 +151,7 @@ __noinline int may_spend_quota(u32 slot, u64 now)
 		unthrottle(c, now);
 		return true;
 	}
-	if (forgive(c, slot, now))
+	if (forgive(c, now))
 		return true;
 	throttle(c, objects, slot, now);
 	return false;
@@ -213,9 +200,9 @@ __noinline u64 serve_throttled(u32 slot, u64 now, bool *wake __arg_nonnull)
 	__sync_fetch_and_and(&throttled_cells[word], ~bit);
 	refill(c, objects, now);
 	if (READ_ONCE(c->quota_ns) && READ_ONCE(c->budget_ns) <= 0 &&
-	    READ_ONCE(objects->nr_limited) > 0 && !forgive(c, slot, now)) {
+	    READ_ONCE(objects->nr_limited) > 0 && !forgive(c, now)) {
 		__sync_fetch_and_or(&throttled_cells[word], bit);
-		return throttle_end(c, slot, now);
+		return throttle_end(c, now);
 	}
 	unthrottle(c, now);
 	*wake = true;
@@ -245,8 +232,13 @@ static int quota_tick(void *map, int *key, struct quota_timer *t)
 				next = due;
 		}
 	}
-	if (wake)
+	/* While all is throttled, an idle CPU looks for late tasks. */
+	if (next && !time_before(now, looked_ns + config.throttle_max_ns / 16))
+		wake = true;
+	if (wake) {
+		looked_ns = now;
 		wake_idle_cpus();
+	}
 	if (next)
 		arm_timer(next, now);
 	return 0;

@@ -16,19 +16,20 @@
 #define OCIHOOK_WAITING_BPF_H
 
 #include "maps.bpf.h"
+#include "exempt.bpf.h"
 #include "order.bpf.h"
 #include "throttle.bpf.h"
 
 enum {
-	/* What two CPUs that park a node and let it go may lose. */
-	PARK_NS = 50 * NSEC_PER_MSEC,
 	/* Nodes that a CPU parks or passes over before it compares all. */
 	PARK_ATTEMPTS = 64,
 };
 
-/* A bit for each node that is parked, and when all were last let go. */
+/* A bit for each node that is parked; when all were last let go, and what
+ * release_seq was then. */
 u64 parked_cells[CELL_WORDS];
 u64 unparked_ns;
+u64 unparked_seq;
 
 static __always_inline void enter_waiting(u32 slot, const struct cell *c)
 {
@@ -36,6 +37,30 @@ static __always_inline void enter_waiting(u32 slot, const struct cell *c)
 
 	set_leaf(slot, key);
 	enter_order(slot, key);
+}
+
+/* The task is about to be put into a CPU's queue. */
+static __always_inline void count_bound(struct task_ctx *tctx)
+{
+	struct cell_objects *node = objects_of(tctx->cell);
+
+	if (!node || tctx->counted_bound)
+		return;
+	tctx->counted_bound = true;
+	tctx->bound_of = tctx->cell;
+	__sync_fetch_and_add(&node->nr_bound, 1);
+}
+
+static __always_inline void uncount_bound(struct task_ctx *tctx)
+{
+	struct cell_objects *node;
+
+	if (!tctx->counted_bound)
+		return;
+	tctx->counted_bound = false;
+	node = objects_of(tctx->bound_of);
+	if (node)
+		__sync_fetch_and_sub(&node->nr_bound, 1);
 }
 
 /* The task is about to be put into its node's queue. */
@@ -48,6 +73,7 @@ static __always_inline void count_waiting(struct task_ctx *tctx)
 		return;
 	tctx->queued = true;
 	tctx->queued_in = tctx->cell;
+	enter_lane(tctx, node);
 	__sync_fetch_and_add(&node->nr_queued, 1);
 	if (!is_in_order(tctx->cell))
 		enter_waiting(tctx->cell, c);
@@ -80,12 +106,16 @@ static __always_inline void uncount_waiting(struct task_ctx *tctx)
 	struct cell_objects *node;
 	struct cell *c;
 
+	uncount_bound(tctx);
 	if (!tctx->queued)
 		return;
 	tctx->queued = false;
 	node = objects_of(slot);
 	c = cell_at(slot);
-	if (!c || !node || __sync_fetch_and_sub(&node->nr_queued, 1) != 1)
+	if (!c || !node)
+		return;
+	leave_lane(tctx, node);
+	if (__sync_fetch_and_sub(&node->nr_queued, 1) != 1)
 		return;
 	leave_order(slot);
 	if (READ_ONCE(node->nr_queued) > 0) {
@@ -105,7 +135,7 @@ static __always_inline void park(u32 slot, const struct cell *c, u64 now)
 	__sync_fetch_and_or(&parked_cells[word], 1ULL << (slot % 64));
 	leave_order(slot);
 	if (may_spend(c, now))
-		WRITE_ONCE(released, true);
+		bump_release_seq();
 }
 
 /*
@@ -121,7 +151,7 @@ __noinline int unpark(u32 slot, u64 now)
 	if (!c || !node || word >= CELL_WORDS ||
 	    READ_ONCE(node->nr_queued) <= 0)
 		return false;
-	if (!may_spend(c, now)) {
+	if (!may_spend(c, now) && !see_exempt(slot, now)) {
 		__sync_fetch_and_or(&parked_cells[word], 1ULL << (slot % 64));
 		return false;
 	}
@@ -136,13 +166,14 @@ __noinline int unpark(u32 slot, u64 now)
  */
 static __always_inline void unpark_all(u64 now)
 {
+	u64 seq = READ_ONCE(release_seq);
 	bool entered = false;
 	int word, i;
 
-	if (!READ_ONCE(released) &&
+	if (seq == READ_ONCE(unparked_seq) &&
 	    time_before(now, READ_ONCE(unparked_ns) + PARK_NS))
 		return;
-	WRITE_ONCE(released, false);
+	WRITE_ONCE(unparked_seq, seq);
 	WRITE_ONCE(unparked_ns, now);
 	bpf_for(word, 0, CELL_WORDS) {
 		u64 left;

@@ -14,7 +14,11 @@ class Times(NamedTuple):
     stall_ns: int = OCIHOOK_STALL_NS
     """A queue that no CPU served for so long goes first."""
     throttle_max_ns: int = OCIHOOK_THROTTLE_MAX_NS
-    """A cell's debt is forgiven after so long: what keeps its tasks from the watchdog."""
+    """A cell's debt is forgiven after so long.
+
+    A task that waits for twice as long is late, and runs whatever limits say: that keeps it from
+    the watchdog.
+    """
 
     @classmethod
     def scaled(cls, factor: float) -> Self:

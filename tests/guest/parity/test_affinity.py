@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from cells import SPIN, Workloads
-from converge import Task, converge, demand_cpus, task_use
+from converge import Task, converge, demand_cpus, demand_ratio, task_use
 from parity.judge import Leaf, demand_due
 from parity.trees import Group, grown
 from waiting import until
@@ -48,6 +48,49 @@ def test_nice_between_bound_tasks(cells: Workloads) -> None:
         lambda used: used[1] < 0.08 * sum(used),
         judged=[Task(normal)],
         cpu_s=2.0,
+        slices=0,
+    )
+
+
+def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
+    """100 of one cell and one of another on CPU 0, more than are weighed: half of it for each."""
+    many, one = cells("many"), cells("one")
+    many.burn(100, cpus="0")
+    one.burn(1, cpus="0")
+    cells.begin()
+    demand_ratio(one, many, 1.0, rel=0.12)
+
+
+def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads) -> None:
+    """20 % of CPU 0 and all the rest of it: it went idle where the limit stopped the one."""
+    limited, other = cells("limited"), cells("other")
+    limited.burn(2, cpus="0")
+    other.burn(1, cpus="0")
+    cells.begin()
+    (limited.cgroup / "cpu.max").write_text("20000 100000")
+    until(lambda: limited.cell().nr_throttled, "the limit")
+    converge(
+        [limited, other],
+        lambda used: abs(used[0] - 0.2) < 0.02 and used[1] > 0.76,
+        judged=[other],
+        cpu_s=2.0,
+        slices=0,
+    )
+
+
+def test_throttled_tasks_do_not_hide_those_behind_them(cells: Workloads) -> None:
+    """100 of a cell with 5 % wait for CPU 0, more than are weighed; another's task has the rest."""
+    limited, other = cells("limited"), cells("other")
+    limited.burn(100, cpus="0")
+    other.burn(1, cpus="0")
+    cells.begin()
+    (limited.cgroup / "cpu.max").write_text("5000 100000")
+    until(lambda: limited.cell().nr_throttled, "the limit")
+    converge(
+        [limited, other],
+        lambda used: used[0] < 0.07 and used[1] > 0.85,
+        judged=[other],
+        cpu_s=3.0,
         slices=0,
     )
 

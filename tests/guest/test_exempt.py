@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that no limit stops: those that the watchdog would not wait for, and those that die.
+
+The scheduler has its times scaled to a fifth, and the watch is as much shorter. The real times are
+kept for ``./dev test --all-kernels``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from cells import SPIN, Workload, Workloads
+from command import command
+from converge import demand_cpus, task_use
+from kernel import kernel_state
+from session import THOROUGH
+from waiting import ticks, until
+
+from ocihook.sched import loader
+from ocihook.sched.times import Times
+
+MS = 1_000_000
+SCALE = 1.0 if THOROUGH else 0.2
+TASKS = 50
+CROWD = 400 if THOROUGH else 80
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scaled() -> Iterator[None]:
+    """Run a scheduler with the times of this module; the next test loads its own."""
+    loader.stop()
+    assert loader.start(times=Times.scaled(SCALE))
+    yield
+    loader.stop()
+
+
+def starved(cells: Workloads) -> Workload:
+    """Begin tasks of a cell, and then leave 1 ms a second for all of them.
+
+    In the cell alone: in cpu.max it would hold for as long after an ejection.
+    """
+    cell = cells("tiny", TASKS)
+    cells.begin()
+    until(lambda: min(task_use(pid).run_ns for pid in cell.tasks()) > 3e7, "all of them to run")
+    command("cells", "set", cell.id, "--quota", "1000/1000000")
+    return cell
+
+
+def demand_attached(seconds: float) -> None:
+    """Watch for as long that the kernel does not eject the scheduler."""
+    for _ in ticks(seconds):
+        assert kernel_state() == "enabled"
+
+
+def test_the_smallest_quota_does_not_reach_the_watchdog(cells: Workloads) -> None:
+    """1 ms a second for 50 tasks: each would wait for minutes, and the kernel ejects before.
+
+    Each has a turn when it is late; turns are ticks of 4 ms, and longer ones if emulated. Killed,
+    they die at once, however much their cell owes.
+    """
+    cell = starved(cells)
+    pids = cell.tasks()
+    before = {pid: task_use(pid).run_ns for pid in pids}
+    used_ns = cell.use().run_ns
+    # The 30 s of the watchdog and a little, scaled.
+    demand_attached(35 * SCALE)
+    assert cell.tasks() == pids
+    assert len(pids) == TASKS
+    assert all(task_use(pid).run_ns > before[pid] for pid in pids)
+    assert cell.use().run_ns - used_ns < TASKS * 40 * MS, "ten turns of each, in the time of two"
+    began_s = time.monotonic()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not cell.tasks(), "the end of all", timeout_s=60)
+    assert time.monotonic() - began_s < 10
+
+
+def test_a_limit_holds_against_a_crowd(cells: Workloads) -> None:
+    """10 %, and a turn of each takes 16 s of 20 after which one is late (scaled, 3.2 s of 4)."""
+    crowd = cells("crowd", CROWD, quota_us=(10_000, 100_000))
+    cells.begin()
+    demand_cpus(crowd, 0.1, rel=0.05, cpu_s=2.0, slices=0)
+
+
+def test_low_priority_below_a_limit(cells: Workloads) -> None:
+    """By its weight, nice 19 beside 50 others below 10 % would wait for a minute."""
+    cell = cells("nice", TASKS, quota_us=(10_000, 100_000))
+    low = cell.start("nice", "-n19", "/bin/sh", "-c", f"read _; {SPIN}")
+    cells.begin()
+    demand_attached(35 * SCALE)
+    assert task_use(low.pid).run_ns > 0
