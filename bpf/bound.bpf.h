@@ -18,9 +18,9 @@
 #define OCIHOOK_BOUND_BPF_H
 
 #include "maps.bpf.h"
+#include "clock.bpf.h"
 #include "exempt.bpf.h"
 #include "own.bpf.h"
-#include "share.bpf.h"
 #include "throttle.bpf.h"
 #include "waiting.bpf.h"
 

@@ -15,6 +15,7 @@
 #include "affinity.bpf.h"
 #include "bound.bpf.h"
 #include "cell.bpf.h"
+#include "clock.bpf.h"
 #include "hotplug.bpf.h"
 #include "order.bpf.h"
 #include "pick.bpf.h"

@@ -26,6 +26,7 @@
  *	hotplug.bpf.h	CPUs that come and go
  *
  *	share.bpf.h	virtual times: who is owed CPU time
+ *	clock.bpf.h	what they are measured against
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
  *	exempt.bpf.h	whom that does not stop
@@ -58,6 +59,7 @@
  */
 #include "attach.bpf.h"
 #include "cell.bpf.h"
+#include "clock.bpf.h"
 #include "dispatch.bpf.h"
 #include "dump.bpf.h"
 #include "node.bpf.h"

@@ -5,10 +5,10 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "clock.bpf.h"
 #include "idle.bpf.h"
 #include "preempt.bpf.h"
 #include "queue.bpf.h"
-#include "share.bpf.h"
 #include "throttle.bpf.h"
 #include "waiting.bpf.h"
 

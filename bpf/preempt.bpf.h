@@ -17,6 +17,7 @@
 
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
+#include "clock.bpf.h"
 #include "own.bpf.h"
 #include "pick.bpf.h"
 #include "queue.bpf.h"

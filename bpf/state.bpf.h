@@ -139,7 +139,7 @@ struct task_ctx {
 	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
 	bool bound;
 	/* What its node's vtime counts as at most, while it is bound: see
-	 * share.bpf.h. */
+	 * clock.bpf.h. */
 	u64 ceiling;
 	/* May use none of the CPUs on which its cell has first claim. */
 	bool guest;
