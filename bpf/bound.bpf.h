@@ -6,9 +6,10 @@
  * them by what their nodes are owed then, and those of one node by their own
  * vtime: a key that was made when they came would be of another time. Those at
  * the head, BOUND_WINDOW of them, are weighed; the others move up. So that a
- * node with hundreds of tasks does not hide the one that comes behind them, all
- * but BOUND_PER_NODE wait in the node's own queue. So do all that a limit
- * stops.
+ * node with hundreds of tasks does not hide the one that comes behind them, a
+ * node that has BOUND_PER_NODE in such queues puts no more into one that is
+ * half as long as that; they wait in the node's own queue. So do all that a
+ * limit stops.
  *
  * A task that has waited for stall_ns goes first. Guests of a CPU that is
  * another cell's own cannot be compared with the owner; they get one slice in

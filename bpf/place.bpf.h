@@ -58,7 +58,9 @@ static __always_inline bool waits_in_node(struct task_struct *p,
 
 	if (!node || tctx->confined || tctx->guest)
 		return false;
-	return READ_ONCE(node->nr_bound) >= BOUND_PER_NODE ||
+	return (READ_ONCE(node->nr_bound) >= BOUND_PER_NODE &&
+		scx_bpf_dsq_nr_queued(CPU_DSQ(scx_bpf_task_cpu(p))) >=
+			BOUND_WINDOW / 2) ||
 	       (READ_ONCE(c->limited) &&
 		!task_may_run(p, tctx, c, scx_bpf_now()));
 }

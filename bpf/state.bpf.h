@@ -42,8 +42,8 @@ enum {
 	/* A node that stays active may be owed so many times what one may that
 	 * slept. */
 	LAG_ACTIVE = 8,
-	/* So many tasks of a CPU's queue are weighed against each other; so
-	 * many of them are of one node, on all CPUs. */
+	/* So many tasks of a CPU's queue are weighed against each other. Where
+	 * half as many wait, a node puts no more into CPUs' queues than: */
 	BOUND_WINDOW = 64,
 	BOUND_PER_NODE = 8,
 	/* Periods that are filled up at once, at most. */
