@@ -93,7 +93,7 @@ def test_a_limit_holds_against_a_crowd(cells: Workloads) -> None:
     """10 %, and a turn of each takes 16 s of 20 after which one is late (scaled, 3.2 s of 4)."""
     crowd = cells("crowd", CROWD, quota_us=(10_000, 100_000))
     cells.begin()
-    demand_cpus(crowd, 0.1, rel=0.05, cpu_s=2.0, slices=0)
+    demand_cpus(crowd, 0.1, rel=0.05, cpu_s=1.0, slices=0)
 
 
 @pytest.mark.usefixtures("scaled")

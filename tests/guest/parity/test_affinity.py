@@ -53,9 +53,9 @@ def test_nice_between_bound_tasks(cells: Workloads) -> None:
 
 
 def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
-    """100 of one cell and one of another on CPU 0, more than are weighed: half of it for each."""
+    """80 of one cell and one of another on CPU 0, more than are weighed: half of it for each."""
     many, one = cells("many"), cells("one")
-    many.burn(100, cpus="0")
+    many.burn(80, cpus="0")
     one.burn(1, cpus="0")
     cells.begin()
     demand_ratio(one, many, 1.0, rel=0.12)
