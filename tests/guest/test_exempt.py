@@ -103,6 +103,7 @@ def test_low_priority_below_a_limit(cells: Workloads) -> None:
     low = cell.start("nice", "-n19", "/bin/sh", "-c", f"read _; {SPIN}")
     until(lambda: len(cell.tasks()) == TASKS + 1, "all tasks")
     cells.begin()
+    until(lambda: min(task_use(pid).run_ns for pid in cell.tasks()) > 1e6, "all of them to begin")
     (cell.cgroup / "cpu.max").write_text("10000 100000")
     until(lambda: cell.cell().nr_throttled, "the limit")
     before = task_use(low.pid).run_ns

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from cells import SPIN, Workloads
+from cells import SPIN, Workload, Workloads
 from converge import Task, converge, demand_cpus, demand_ratio, task_use
 from parity.judge import Leaf, demand_due
 from parity.trees import Group, grown
@@ -66,9 +66,7 @@ def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads) -> None:
     limited, other = cells("limited"), cells("other")
     limited.burn(2, cpus="0")
     other.burn(1, cpus="0")
-    cells.begin()
-    (limited.cgroup / "cpu.max").write_text("20000 100000")
-    until(lambda: limited.cell().nr_throttled, "the limit")
+    begin_and_limit(cells, limited, 20)
     converge(
         [limited, other],
         lambda used: abs(used[0] - 0.2) < 0.02 and used[1] > 0.76,
@@ -83,9 +81,7 @@ def test_throttled_tasks_do_not_hide_those_behind_them(cells: Workloads) -> None
     limited, other = cells("limited"), cells("other")
     limited.burn(100, cpus="0")
     other.burn(1, cpus="0")
-    cells.begin()
-    (limited.cgroup / "cpu.max").write_text("5000 100000")
-    until(lambda: limited.cell().nr_throttled, "the limit")
+    begin_and_limit(cells, limited, 5)
     converge(
         [limited, other],
         lambda used: used[0] < 0.07 and used[1] > 0.85,
@@ -93,6 +89,17 @@ def test_throttled_tasks_do_not_hide_those_behind_them(cells: Workloads) -> None
         cpu_s=3.0,
         slices=0,
     )
+
+
+def begin_and_limit(cells: Workloads, limited: Workload, percent: int) -> None:
+    """Let all tasks begin, and then limit one cell to so much of a CPU.
+
+    They come through one gate, whose lock a task has until its turn that a limit stops in there.
+    """
+    cells.begin()
+    until(lambda: min(task_use(pid).run_ns for pid in limited.tasks()) > 3e7, "all of them to run")
+    (limited.cgroup / "cpu.max").write_text(f"{percent * 1000} 100000")
+    until(lambda: limited.cell().nr_throttled, "the limit")
 
 
 def test_a_cpuset_that_grows_is_followed(cells: Workloads) -> None:
