@@ -67,18 +67,23 @@ static __always_inline u64 lag_of(u32 slot, const struct cell *c)
  * A node may be far ahead of all that runs on a CPU: by what its tasks used
  * elsewhere, or since it was placed where others ran ahead. Its task that may
  * run there alone is not to pay for that. So while it waits there, its node
- * counts as ahead by what one may be, and no more; and is, if no other task of
- * it is runnable.
+ * counts as ahead by what one may be, and by what it uses from then on; and is
+ * that, if no other task of it is runnable.
  */
-static __always_inline void set_ceiling(struct task_ctx *tctx, struct cell *c,
-					const struct cpu_ctx *there)
+static __always_inline void set_excess(struct task_ctx *tctx, struct cell *c,
+				       const struct cpu_ctx *there)
 {
+	u64 ceiling = READ_ONCE(there->clock) + lag_of(tctx->cell, c);
 	u64 vtime = READ_ONCE(c->vtime);
 
-	tctx->ceiling = READ_ONCE(there->clock) + lag_of(tctx->cell, c);
-	if (READ_ONCE(c->nr_runnable) > 1 || !time_before(tctx->ceiling, vtime))
+	tctx->excess = 0;
+	if (!time_before(ceiling, vtime))
 		return;
-	__sync_val_compare_and_swap(&c->vtime, vtime, tctx->ceiling);
+	if (READ_ONCE(c->nr_runnable) > 1) {
+		tctx->excess = vtime - ceiling;
+		return;
+	}
+	__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
 	follow_vtime(tctx->cell, c);
 }
 
@@ -86,9 +91,7 @@ static __always_inline void set_ceiling(struct task_ctx *tctx, struct cell *c,
 static __always_inline u64 bound_key(const struct task_ctx *tctx,
 				     const struct cell *c)
 {
-	u64 vtime = READ_ONCE(c->vtime);
-
-	return time_before(tctx->ceiling, vtime) ? tctx->ceiling : vtime;
+	return READ_ONCE(c->vtime) - tctx->excess;
 }
 
 /*

@@ -87,7 +87,7 @@ static __always_inline void enqueue_bound(struct task_struct *p,
 	}
 	if (stats)
 		stats->nr_narrow++;
-	set_ceiling(tctx, c, there);
+	set_excess(tctx, c, there);
 	count_bound(tctx);
 	scx_bpf_dsq_insert(p, CPU_DSQ(cpu), SLICE_NS, enq_flags);
 	/* Asked again: the CPU may have looked before the task was there. */

@@ -138,9 +138,9 @@ struct task_ctx {
 	bool narrow;
 	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
 	bool bound;
-	/* What its node's vtime counts as at most, while it is bound: see
+	/* By how much less its node's vtime counts, while it is bound: see
 	 * clock.bpf.h. */
-	u64 ceiling;
+	u64 excess;
 	/* May use none of the CPUs on which its cell has first claim. */
 	bool guest;
 	/* Came into its cell from outside, itself or an ancestor by fork. */
