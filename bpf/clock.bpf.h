@@ -63,12 +63,20 @@ static __always_inline u64 lag_of(u32 slot, const struct cell *c)
 	return lag;
 }
 
+static __always_inline u64 lifted_by(u32 slot)
+{
+	const struct cell_objects *node = objects_of(slot);
+
+	return node ? READ_ONCE(node->lifted) : 0;
+}
+
 /*
  * A node may be far ahead of all that runs on a CPU: by what its tasks used
  * elsewhere, or since it was placed where others ran ahead. Its task that may
  * run there alone is not to pay for that. So while it waits there, its node
- * counts as ahead by what one may be, and by what it uses from then on; and is
- * that, if no other task of it is runnable.
+ * counts as ahead by what one may be, and by what it uses from then on; what
+ * another task of it that wakes up elsewhere lifts it by does not count. And it
+ * is that, if no other task of it is runnable.
  */
 static __always_inline void set_excess(struct task_ctx *tctx, struct cell *c,
 				       const struct cpu_ctx *there)
@@ -77,6 +85,7 @@ static __always_inline void set_excess(struct task_ctx *tctx, struct cell *c,
 	u64 vtime = READ_ONCE(c->vtime);
 
 	tctx->excess = 0;
+	tctx->lifted = lifted_by(tctx->cell);
 	if (!time_before(ceiling, vtime))
 		return;
 	if (READ_ONCE(c->nr_runnable) > 1) {
@@ -91,7 +100,8 @@ static __always_inline void set_excess(struct task_ctx *tctx, struct cell *c,
 static __always_inline u64 bound_key(const struct task_ctx *tctx,
 				     const struct cell *c)
 {
-	return READ_ONCE(c->vtime) - tctx->excess;
+	return READ_ONCE(c->vtime) - tctx->excess -
+	       (lifted_by(tctx->cell) - tctx->lifted);
 }
 
 /*
@@ -139,12 +149,15 @@ static __always_inline void limit_lag(struct task_struct *p,
 	if (time_before(clock + LEAD_MAX, vtime))
 		ceiling = clock;
 	floor = clock - lag;
-	if (time_before(vtime, floor))
-		__sync_val_compare_and_swap(&c->vtime, vtime, floor);
-	else if (ceiling && time_before(ceiling, vtime))
+	if (time_before(vtime, floor)) {
+		if (__sync_val_compare_and_swap(&c->vtime, vtime, floor) ==
+		    vtime)
+			__sync_fetch_and_add(&node->lifted, floor - vtime);
+	} else if (ceiling && time_before(ceiling, vtime)) {
 		__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
-	else
+	} else {
 		return;
+	}
 	follow_vtime(tctx->cell, c);
 }
 

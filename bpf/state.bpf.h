@@ -138,9 +138,10 @@ struct task_ctx {
 	bool narrow;
 	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
 	bool bound;
-	/* By how much less its node's vtime counts, while it is bound: see
-	 * clock.bpf.h. */
+	/* By how much less its node's vtime counts, while it is bound, and
+	 * how much that was lifted until then: see clock.bpf.h. */
 	u64 excess;
+	u64 lifted;
 	/* May use none of the CPUs on which its cell has first claim. */
 	bool guest;
 	/* Came into its cell from outside, itself or an ancestor by fork. */
@@ -199,6 +200,8 @@ struct cell_objects {
 	u32 nr_late;
 	/* One of its tasks is dying, while a limit stops it. */
 	u32 dying;
+	/* By how much its vtime was moved up to a floor, in all. */
+	u64 lifted;
 	/* Its vtime is not yet one of the CPUs where its tasks run. */
 	u32 unplaced;
 	/* When weight and limit were last read from the kernel. */
