@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from cells import SPIN, Workload, Workloads
+from cells import SPIN, Workloads
 from converge import Task, converge, demand_cpus, demand_ratio, task_use
 from parity.judge import Leaf, demand_due
 from parity.trees import Group, grown
@@ -61,45 +61,28 @@ def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
     demand_ratio(one, many, 1.0, rel=0.12)
 
 
-def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads) -> None:
-    """20 % of CPU 0 and all the rest of it: it went idle where the limit stopped the one."""
+@pytest.mark.parametrize(("tasks", "limit"), [(2, 0.20), (100, 0.05)])
+def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, limit: float) -> None:
+    """A limit on one cell of CPU 0; the other has all the rest.
+
+    The CPU went idle where the limit stopped the one. And a hundred tasks, more than are weighed,
+    hid the task that waited behind them.
+    """
     limited, other = cells("limited"), cells("other")
-    limited.burn(2, cpus="0")
+    limited.burn(tasks, cpus="0")
     other.burn(1, cpus="0")
-    begin_and_limit(cells, limited, 20)
+    cells.begin()
+    # They come through one gate, whose lock a task that the limit stops in there keeps.
+    until(lambda: min(task_use(pid).run_ns for pid in limited.tasks()) > 3e7, "all of them to run")
+    (limited.cgroup / "cpu.max").write_text(f"{round(limit * 100_000)} 100000")
+    until(lambda: limited.cell().nr_throttled, "the limit")
     converge(
         [limited, other],
-        lambda used: abs(used[0] - 0.2) < 0.02 and used[1] > 0.76,
-        judged=[other],
-        cpu_s=2.0,
-        slices=0,
-    )
-
-
-def test_throttled_tasks_do_not_hide_those_behind_them(cells: Workloads) -> None:
-    """100 of a cell with 5 % wait for CPU 0, more than are weighed; another's task has the rest."""
-    limited, other = cells("limited"), cells("other")
-    limited.burn(100, cpus="0")
-    other.burn(1, cpus="0")
-    begin_and_limit(cells, limited, 5)
-    converge(
-        [limited, other],
-        lambda used: used[0] < 0.07 and used[1] > 0.85,
+        lambda used: abs(used[0] - limit) < 0.02 and used[1] > 0.96 - limit,
         judged=[other],
         cpu_s=3.0,
         slices=0,
     )
-
-
-def begin_and_limit(cells: Workloads, limited: Workload, percent: int) -> None:
-    """Let all tasks begin, and then limit one cell to so much of a CPU.
-
-    They come through one gate, whose lock a task has until its turn that a limit stops in there.
-    """
-    cells.begin()
-    until(lambda: min(task_use(pid).run_ns for pid in limited.tasks()) > 3e7, "all of them to run")
-    (limited.cgroup / "cpu.max").write_text(f"{percent * 1000} 100000")
-    until(lambda: limited.cell().nr_throttled, "the limit")
 
 
 def test_a_cpuset_that_grows_is_followed(cells: Workloads) -> None:
