@@ -19,13 +19,18 @@
 #include "share.bpf.h"
 #include "tree.bpf.h"
 
-/* Whether tasks run on the CPU, or did until a moment ago: between two of them
- * one may be enqueued. */
+enum {
+	/* Between two tasks a CPU is still in use: one may be enqueued there.
+	 */
+	IN_USE_NS = NSEC_PER_MSEC,
+};
+
+/* Whether tasks run on the CPU, or did until a moment ago. */
 static __always_inline bool is_in_use(const struct cpu_ctx *cpu)
 {
 	return READ_ONCE(cpu->busy) ||
 	       time_before(scx_bpf_now(),
-			   READ_ONCE(cpu->stopped_ns) + NSEC_PER_MSEC);
+			   READ_ONCE(cpu->stopped_ns) + IN_USE_NS);
 }
 
 /*
@@ -63,6 +68,7 @@ static __always_inline u64 lag_of(u32 slot, const struct cell *c)
 	return lag;
 }
 
+/* By how much the node's vtime was moved up to floors, in all. */
 static __always_inline u64 lifted_by(u32 slot)
 {
 	const struct cell_objects *node = objects_of(slot);
@@ -245,14 +251,13 @@ static __always_inline void advance_clocks(struct task_struct *p,
 	}
 	if (box && READ_ONCE(box->flags) & CELL_FLAG_OWNS) {
 		advance(&owner_clock, vtime);
-	} else if (!READ_ONCE(here->owner)) {
+		return;
+	}
+	if (!READ_ONCE(here->owner))
 		advance(&here->clock, vtime);
-	}
-	if (!(box && READ_ONCE(box->flags) & CELL_FLAG_OWNS)) {
-		advance(&cell_clock, vtime);
-		if (here->contended)
-			advance(&contended_clock, vtime);
-	}
+	advance(&cell_clock, vtime);
+	if (here->contended)
+		advance(&contended_clock, vtime);
 }
 
 #endif /* OCIHOOK_CLOCK_BPF_H */

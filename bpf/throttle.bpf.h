@@ -31,7 +31,7 @@ struct {
 } quota_timer SEC(".maps");
 
 /* When the timer last woke idle CPUs. */
-u64 looked_ns;
+u64 woken_ns;
 /* A bit for each throttled cell. */
 u64 throttled_cells[CELL_WORDS];
 
@@ -233,10 +233,10 @@ static int quota_tick(void *map, int *key, struct quota_timer *t)
 		}
 	}
 	/* While all is throttled, an idle CPU looks for late tasks. */
-	if (next && !time_before(now, looked_ns + config.throttle_max_ns / 16))
+	if (next && !time_before(now, woken_ns + config.throttle_max_ns / 16))
 		wake = true;
 	if (wake) {
-		looked_ns = now;
+		woken_ns = now;
 		wake_idle_cpus();
 	}
 	if (next)
