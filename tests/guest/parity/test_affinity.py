@@ -61,8 +61,8 @@ def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
     demand_ratio(one, many, 1.0, rel=0.12)
 
 
-@pytest.mark.parametrize(("tasks", "limit"), [(2, 0.20), (100, 0.05)])
-def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, limit: float) -> None:
+@pytest.mark.parametrize(("tasks", "percent"), [(2, 20), (100, 5)])
+def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, percent: int) -> None:
     """A limit on one cell of CPU 0; the other has all the rest.
 
     The CPU went idle where the limit stopped the one. And a hundred tasks, more than are weighed,
@@ -74,11 +74,11 @@ def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, lim
     cells.begin()
     # They come through one gate, whose lock a task that the limit stops in there keeps.
     until(lambda: min(task_use(pid).run_ns for pid in limited.tasks()) > 3e7, "all of them to run")
-    (limited.cgroup / "cpu.max").write_text(f"{round(limit * 100_000)} 100000")
+    (limited.cgroup / "cpu.max").write_text(f"{percent * 1000} 100000")
     until(lambda: limited.cell().nr_throttled, "the limit")
     converge(
         [limited, other],
-        lambda used: abs(used[0] - limit) < 0.02 and used[1] > 0.96 - limit,
+        lambda used: abs(used[0] - percent / 100) < 0.02 and used[1] > 0.96 - percent / 100,
         judged=[other],
         cpu_s=3.0,
         slices=0,
