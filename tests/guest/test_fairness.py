@@ -18,11 +18,12 @@ CPUS = os.cpu_count() or 1
 SLEPT_S, JUDGED_S = 5.0, 4.0
 """CPU time. What a sleeper had saved up would be all of the time that is judged."""
 
-WATCHED_S = 12.0
-"""CPU time of the heavy cell: six seconds and more."""
+WATCHED_S = 18.0
+"""CPU time of the heavy cell: nine seconds and more. The light one, of two tasks, is overdue after
+four."""
 
-LONGEST_S = 4 * OCIHOOK_STALL_NS / 1e9
-"""Four times what is allowed, for a slow machine."""
+LONGEST_S = 2 * OCIHOOK_STALL_NS / 1e9
+"""For a slow machine; and less than the time after which a task is late."""
 
 
 def ran_s(*made: Workload) -> float:
@@ -84,4 +85,4 @@ def test_lightest_cell_is_not_forgotten(cells: Workloads) -> None:
     until(watched, f"{WATCHED_S:g} s of the heavy cell")
     assert longest_s < LONGEST_S
     used = (ran_s(light) - began_s[0], ran_s(heavy) - began_s[1])
-    assert used[0] < 0.1 * used[1], used
+    assert 0 < used[0] < 0.1 * used[1], used
