@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import Cell, CellRelease, CellStats
 from ocihook.cell import CellSpec
 from ocihook.paths import CELL_MARK, CGROUPFS
+from ocihook.sched import loader
 from ocihook.sched.cells import list_cells, possible_cpus
+from ocihook.sched.times import Times
 
 
 def cells_of(container: str) -> list[dict[str, Any]]:
@@ -223,3 +226,15 @@ def workloads() -> Iterator[Workloads]:
         yield made
     finally:
         made.remove()
+
+
+@contextmanager
+def loaded(times: Times) -> Iterator[Workloads]:
+    """Run a scheduler with these times, for the cells of one test."""
+    loader.stop()
+    assert loader.start(times=times)
+    try:
+        with contextmanager(workloads)() as cells:
+            yield cells
+    finally:
+        loader.stop()

@@ -7,10 +7,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from cells import Workload, Workloads, workloads
+from cells import Workload, Workloads, loaded
 from command import command
 from converge import task_use
 from kernel import kernel_state
@@ -19,26 +18,19 @@ from waiting import until
 from ocihook._bpf.pinned import open_pin
 from ocihook._bpf.scheduler_object import OPS
 from ocihook._bpf.syscalls import map_lookup, map_sizes
-from ocihook.sched import loader
 from ocihook.sched.dump import dump_scheduler
 from ocihook.sched.status import scheduler_status
 from ocihook.sched.times import Times
 
 pytestmark = pytest.mark.kernel
 
+CPUS = os.cpu_count() or 1
+
 NS_PER_S = 1_000_000_000
 
-
-@contextmanager
-def loaded(times: Times) -> Iterator[Workloads]:
-    """Run a scheduler with these times for the cells of one test."""
-    loader.stop()
-    assert loader.start(times=times)
-    try:
-        with contextmanager(workloads)() as cells:
-            yield cells
-    finally:
-        loader.stop()
+LONGEST_S, WATCHED_S = 4.0, 8.0
+"""CPU time of the heavy cell: without a turn of the light one, and in all. The light one, of two
+tasks, is overdue after 0.8 s, which is 1.6 s of the heavy one on two CPUs."""
 
 
 def kernels_ops() -> list[int]:
@@ -65,6 +57,11 @@ def starve(cells: Workloads) -> Workload:
     return cell
 
 
+def ran_s(cell: Workload) -> float:
+    """Return the cell's CPU time."""
+    return cell.use().run_ns / NS_PER_S
+
+
 def turns_s(cell: Workload) -> float:
     """Return the time in which each of the cell's tasks has a turn."""
     before = {pid: task_use(pid).run_ns for pid in cell.tasks()}
@@ -85,15 +82,46 @@ def test_times_of_a_start() -> None:
     assert told in dump_scheduler().lines
 
 
-def test_scaled_times() -> None:
-    """A fifth of each: by the real times, no task is late before 17.5 s."""
-    with loaded(Times.scaled(0.2)) as cells:
+@pytest.fixture(scope="class")
+def _scaled() -> Iterator[None]:
+    with loaded(Times.scaled(0.2)):
+        yield
+
+
+@pytest.mark.usefixtures("_scaled")
+class TestScaled:
+    """A fifth of each time."""
+
+    def test_what_the_kernel_has(self) -> None:
         words = kernels_ops()
         assert (words.count(30_000), words.count(6_000)) == (0, 1), words
         told = "ocihook: stalled after 1600000000, throttled for 2000000000 at most"
         assert told in dump_scheduler().lines
+
+    def test_late_tasks_have_their_turn(self, cells: Workloads) -> None:
+        """By the real times, none is late before 17.5 s."""
         assert 2 < turns_s(starve(cells)) < 15
-        assert kernel_state() == "enabled"
+
+    def test_lightest_cell_is_not_forgotten(self, cells: Workloads) -> None:
+        """Weights 1 to 10000: a slice of the one is worth 10 s of the other and more."""
+        light, heavy = cells("light", CPUS, weight=1), cells("heavy", CPUS, weight=10_000)
+        cells.begin()
+        until(lambda: min(ran_s(light), ran_s(heavy)) > 0, "the first slice of each")
+        began_s = (ran_s(light), ran_s(heavy))
+        longest_s, served_ns, served_s = 0.0, 0, began_s[1]
+
+        def watched() -> bool:
+            nonlocal longest_s, served_ns, served_s
+            now_s = ran_s(heavy)
+            if (latest_ns := light.cell().served_ns) != served_ns:
+                served_ns, served_s = latest_ns, now_s
+            longest_s = max(longest_s, now_s - served_s)
+            return longest_s >= LONGEST_S or now_s - began_s[1] >= WATCHED_S
+
+        until(watched, f"{WATCHED_S:g} s of the heavy cell")
+        used = (ran_s(light) - began_s[0], ran_s(heavy) - began_s[1])
+        assert longest_s < LONGEST_S
+        assert 0 < used[0] < 0.1 * used[1], used
 
 
 def test_watchdog_of_a_scaled_timeout() -> None:
