@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="plain",
         help="the kind of guest this is: tests of another kind are left out (default: %(default)s)",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out a file of which no test belongs here: its import costs an emulated guest time.
+
+    All tests of a file are for one kind of guest. A file without marks is imported, and refused.
+    """
+    if not collection_path.match("test_*.py"):
+        return None
+    text = collection_path.read_text()
+    marks = set(re.findall(r"\bmark\.(\w+)", text))
+    machine = re.search(r'\bmark\.machine\("([\w-]+)"\)', text)
+    wanted = set(re.findall(r"\w+", config.option.markexpr)) or marks
+    here = (machine[1] if machine else "plain") == config.getoption("--machine")
+    return True if marks.intersection(WHERE) and not (here and wanted & marks) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ from parity.trees import CPUS, Group, grown
 from ocihook.paths import CGROUPFS
 from ocihook.schema import findings
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [pytest.mark.once, pytest.mark.alone, pytest.mark.usefixtures("scheduler")]
 
 TOLERANCE = 0.1
 """Of the machine."""

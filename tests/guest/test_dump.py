@@ -20,7 +20,7 @@ from ocihook.paths import CELL_MARK
 
 TRACING = Path("/sys/kernel/tracing")
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def dump_of_tasks(cell: dict[str, Any], count: int) -> list[str] | None:
     return lines if len(tasks_of(cell, lines)) == count else None
 
 
+@pytest.mark.kernel
 @pytest.mark.usefixtures("_traced")
 def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
     """Three busy tasks for two CPUs: two run, at least one waits.
@@ -107,6 +108,8 @@ def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
     assert 1 <= len(waiting) <= 2, text
 
 
+@pytest.mark.once
+@pytest.mark.alone
 @pytest.mark.usefixtures("_traced")
 def test_dump_says_what_a_throttled_cell_waits_for(cells: Workloads) -> None:
     made = cells("throttled", 2, quota_ns=1_000_000, period_ns=1_000_000_000)

@@ -28,8 +28,6 @@ SCALE = 1.0 if THOROUGH else 0.2
 TASKS = 50
 CROWD = 400 if THOROUGH else 80
 
-pytestmark = pytest.mark.kernel
-
 
 @pytest.fixture(scope="module")
 def scaled() -> Iterator[None]:
@@ -58,6 +56,7 @@ def demand_attached(seconds: float) -> None:
         assert kernel_state() == "enabled"
 
 
+@pytest.mark.kernel
 @pytest.mark.usefixtures("scheduler")
 def test_killed_tasks_die_at_once(cells: Workloads) -> None:
     """By their limit of 1 ms a second they would die one by one, when each is late: after 20 s."""
@@ -70,6 +69,7 @@ def test_killed_tasks_die_at_once(cells: Workloads) -> None:
     assert time.monotonic() - began_s < 10
 
 
+@pytest.mark.kernel
 @pytest.mark.usefixtures("scaled")
 def test_the_smallest_quota_does_not_reach_the_watchdog(cells: Workloads) -> None:
     """1 ms a second for 50 tasks: each would wait for minutes, and the kernel ejects before.
@@ -88,6 +88,8 @@ def test_the_smallest_quota_does_not_reach_the_watchdog(cells: Workloads) -> Non
     assert cell.use().run_ns - used_ns < TASKS * 40 * MS, "ten turns of each, in the time of two"
 
 
+@pytest.mark.once
+@pytest.mark.alone
 @pytest.mark.usefixtures("scaled")
 def test_a_limit_holds_against_a_crowd(cells: Workloads) -> None:
     """10 %, and a turn of each takes 16 s of 20 after which one is late (scaled, 3.2 s of 4)."""
@@ -96,6 +98,8 @@ def test_a_limit_holds_against_a_crowd(cells: Workloads) -> None:
     demand_cpus(crowd, 0.1, rel=0.05, cpu_s=1.0, slices=0)
 
 
+@pytest.mark.once
+@pytest.mark.alone
 @pytest.mark.usefixtures("scaled")
 def test_low_priority_below_a_limit(cells: Workloads) -> None:
     """By its weight, nice 19 beside 50 others below 10 % would wait for a minute."""

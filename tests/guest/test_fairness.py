@@ -36,7 +36,8 @@ def test_eight_threads_get_no_more_than_one(cells: Workloads) -> None:
     demand_ratio(one, eight, 1, rel=0.15)
 
 
-@pytest.mark.kernel
+@pytest.mark.once
+@pytest.mark.alone
 def test_sleep_saves_nothing_up(cells: Workloads) -> None:
     """Awake again beside two that were busy all the time, it gets its third.
 

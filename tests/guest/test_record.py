@@ -223,7 +223,8 @@ def switches() -> int:
     return int(Path("/proc/stat").read_text().partition("ctxt ")[2].split()[0])
 
 
-@pytest.mark.kernel
+@pytest.mark.once
+@pytest.mark.alone
 @RUNNING
 def test_switches_beyond_the_ring_are_counted_and_not_made_up(tmp_path: Path) -> None:
     """The reader stands still until the ring is full, and for a while longer."""

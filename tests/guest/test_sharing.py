@@ -65,7 +65,8 @@ def test_idle_cells_leave_the_cpus_to_the_busy(cells: Workloads) -> None:
     converge([used], lambda cpus: cpus[0] > 0.9 * CPUS, slices=0)
 
 
-@pytest.mark.kernel
+@pytest.mark.once
+@pytest.mark.alone
 def test_tasks_of_the_root_count_as_siblings(cells: Workloads) -> None:
     """Four of them beside the cells' parent of weight 100: a fifth of the machine for each."""
     made = [cells(f"c{i}", 2) for i in range(2)]
@@ -108,7 +109,8 @@ def test_confined_and_free_cells_share_fairly(cells: Workloads) -> None:
     demand_ratio(free, confined, 1, rel=0.15)
 
 
-@pytest.mark.kernel
+@pytest.mark.once
+@pytest.mark.alone
 def test_more_busy_cells_than_cpus(cells: Workloads) -> None:
     """20 cells on 2 CPUs: none is forgotten, each gets the average within 15 %."""
     made = [cells(f"c{i}", 1) for i in range(20)]

@@ -51,7 +51,8 @@ def bound_to(cpu: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-@pytest.mark.kernel
+@pytest.mark.once
+@pytest.mark.alone
 def test_wake_ups_are_counted_and_waits_are_not_longer_than_the_time(cells: Workloads) -> None:
     """A sleeper beside busy cells on every CPU: its wake-ups are in the histogram, and only they.
 

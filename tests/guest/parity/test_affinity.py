@@ -10,9 +10,10 @@ from parity.judge import Leaf, demand_due
 from parity.trees import Group, grown
 from waiting import until
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
+@pytest.mark.kernel
 def test_weights_between_bound_tasks() -> None:
     """100 and 900 on CPU 0, while a third one has CPU 1 for itself and runs ahead."""
     bound = (Group("light", 100, tasks=1, cpus="0"), Group("heavy", 900, tasks=1, cpus="0"))
@@ -25,6 +26,8 @@ def test_weights_between_bound_tasks() -> None:
         )
 
 
+@pytest.mark.once
+@pytest.mark.alone
 def test_the_lightest_of_a_cpu_has_its_turn() -> None:
     """Weights 1 and 10000, both bound to CPU 0: the one waits no longer than some seconds."""
     light, heavy = Group("light", 1, tasks=1, cpus="0"), Group("heavy", 10_000, tasks=2, cpus="0")
@@ -36,6 +39,7 @@ def test_the_lightest_of_a_cpu_has_its_turn() -> None:
         converge(parties, lambda used: used[0] < 0.05 * used[1], judged=parties[1:], cpu_s=2.0)
 
 
+@pytest.mark.kernel
 def test_nice_between_bound_tasks(cells: Workloads) -> None:
     """nice 0 and nice 19 of one cell on CPU 0: 1024 to 15, by the kernel's table of weights."""
     cell = cells("nice")
@@ -52,6 +56,8 @@ def test_nice_between_bound_tasks(cells: Workloads) -> None:
     )
 
 
+@pytest.mark.once
+@pytest.mark.alone
 def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
     """80 of one cell and one of another on CPU 0, more than are weighed: half of it for each."""
     many, one = cells("many"), cells("one")
@@ -61,6 +67,8 @@ def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
     demand_ratio(one, many, 1.0, rel=0.12)
 
 
+@pytest.mark.once
+@pytest.mark.alone
 @pytest.mark.parametrize(("tasks", "percent"), [(2, 20), (100, 5)])
 def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, percent: int) -> None:
     """A limit on one cell of CPU 0; the other has all the rest.
@@ -85,6 +93,7 @@ def test_a_limit_beside_a_task_of_the_same_cpu(cells: Workloads, tasks: int, per
     )
 
 
+@pytest.mark.kernel
 def test_a_cpuset_that_grows_is_followed(cells: Workloads) -> None:
     """From CPU 0 to both, as `podman update --cpuset-cpus` writes it: no word to the scheduler."""
     cell = cells("grows", 2, cpus="0")
@@ -94,6 +103,8 @@ def test_a_cpuset_that_grows_is_followed(cells: Workloads) -> None:
     converge([cell], lambda used: used[0] > 1.6, cpu_s=1.0, slices=0)
 
 
+@pytest.mark.once
+@pytest.mark.alone
 def test_guests_that_waited_before_there_was_an_owner(cells: Workloads) -> None:
     """Six busy tasks with a cpuset of CPU 1, which then becomes another cell's own."""
     guests = cells("guests", 6, cpus="1")

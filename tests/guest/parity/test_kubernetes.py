@@ -19,7 +19,7 @@ from ocihook._bpf.pinned import register
 from ocihook.cell import CellSpec
 from ocihook.limits import NO_QUOTA, quota_from_cgroup, weight_from_shares
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [pytest.mark.once, pytest.mark.alone, pytest.mark.usefixtures("scheduler")]
 
 
 class Container(NamedTuple):

@@ -15,7 +15,7 @@ from cells import SPIN, Workload, Workloads
 from converge import Party, Task
 from waiting import until
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [pytest.mark.once, pytest.mark.alone, pytest.mark.usefixtures("scheduler")]
 
 CROWD = 10
 

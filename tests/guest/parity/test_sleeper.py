@@ -11,7 +11,7 @@ from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import CellWaits
 from ocihook.sched.waits import below_us
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [pytest.mark.once, pytest.mark.alone, pytest.mark.usefixtures("scheduler")]
 
 SLEEPS = "import time\nwhile True: time.sleep(0.02)"
 
