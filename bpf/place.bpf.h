@@ -117,7 +117,7 @@ static __always_inline void enqueue_free(struct task_struct *p,
 	bool restricted;
 	s32 cpu;
 
-	note_dying(p, tctx);
+	note_passing(p, tctx);
 	count_waiting(tctx);
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 				 SLICE_NS, tctx->vtime, enq_flags);
@@ -161,6 +161,7 @@ static __always_inline void enqueue_task(struct task_struct *p,
 				   enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
+	note_syscall(p, tctx, scx_bpf_now());
 	limit_lag(p, tctx, c);
 	limit_task_lag(p, tctx, c);
 	if (preempt_at_once(p, tctx, c, enq_flags))

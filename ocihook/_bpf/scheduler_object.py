@@ -9,7 +9,7 @@ from ocihook._bpf._libbpf import ffi, lib
 from ocihook.abi import SchedulerConfig
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 
-MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer", "switches")
+MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer", "returns", "switches")
 PROGRAMS = (
     "cell_register",
     "cell_update",
