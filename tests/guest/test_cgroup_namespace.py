@@ -27,7 +27,7 @@ from ocihook._bpf.pinned import cell_of
 from ocihook.sched import loader
 from ocihook.sched.loader import read_record
 
-pytestmark = pytest.mark.runtime
+pytestmark = pytest.mark.once
 
 NESTED = """
 import sys

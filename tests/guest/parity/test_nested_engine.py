@@ -16,7 +16,7 @@ from parity.trees import Group, grown
 
 from ocihook.paths import CGROUPFS
 
-pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("scheduler")]
 
 INSIDE = {"light": ("100", "max"), "heavy": ("900", "max"), "limited": ("1000", "20000 100000")}
 """Of each inner cgroup: cpu.weight and cpu.max."""
