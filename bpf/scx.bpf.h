@@ -314,15 +314,18 @@ void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq *it) __ksym;
 /* Writing p->scx.slice by hand warns since 7.2; the setter came with 6.19. */
 bool scx_bpf_task_set_slice(struct task_struct *p, u64 slice) __ksym __weak;
 
-/* 6.18; the last argument, which the verifier fills, went with 7.0. */
+/* What bpf_task_work_schedule_resume() takes. */
 struct bpf_map {
 	u32 id;
 };
 typedef int (*task_work_fn)(struct bpf_map *map, void *key, void *value);
+/* This came with 6.18, and went with 7.0: the verifier fills the last argument.
+ */
 int bpf_task_work_schedule_resume_impl(struct task_struct *task,
 				       struct bpf_task_work *tw, void *map__map,
 				       task_work_fn callback,
 				       void *aux__prog) __ksym __weak;
+/* Without that argument it came with 7.0. */
 int bpf_task_work_schedule_resume(struct task_struct *task,
 				  struct bpf_task_work *tw, void *map__map,
 				  task_work_fn callback) __ksym __weak;
