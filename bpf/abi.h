@@ -298,6 +298,9 @@ struct scheduler_config {
 	__u32 timeout_ms;
 	/* Caches of the last level, 1 to OCIHOOK_MAX_LLCS; and each CPU's. */
 	__u32 nr_llcs;
+	/* Nodes' queues in all, beyond which none gets a second one. */
+	__u32 nr_queues_max;
+	__u32 _pad;
 	__u16 llc_of_cpu[OCIHOOK_CPU_WORDS * 64];
 };
 
@@ -334,7 +337,7 @@ _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
 _Static_assert(sizeof(struct switch_event) == 32, "ABI: switch_event");
-_Static_assert(sizeof(struct scheduler_config) == 2080,
+_Static_assert(sizeof(struct scheduler_config) == 2088,
 	       "ABI: scheduler_config");
 _Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");
 

@@ -56,8 +56,9 @@ __noinline int dump_cell(u32 slot)
 		throttled_ns = scx_bpf_now() - c->throttled_since_ns;
 	dump_line("cell %u generation %u %s: %s", slot, c->generation,
 		  (u64)state_name(c->state), (u64)c->name);
-	dump_line("  weight=%u vtime=%lld runnable=%lld queued=%d", c->weight,
-		  (s64)c->vtime - clock, c->nr_runnable, nr_waiting(slot));
+	dump_line("  weight=%u vtime=%lld runnable=%lld queued=%d queues=%u",
+		  c->weight, (s64)c->vtime - clock, c->nr_runnable,
+		  nr_waiting(slot), nr_queues(slot));
 	if (c->quota_ns)
 		dump_line("  quota=%llu period=%llu budget=%lld throttled=%lld",
 			  c->quota_ns, c->period_ns, c->budget_ns,

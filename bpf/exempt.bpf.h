@@ -170,12 +170,12 @@ __noinline int see_exempt(u32 slot, u64 now)
 {
 	struct cell_objects *node = objects_of(slot);
 	bool passing = false;
-	int llc;
+	int queue;
 
 	if (!node)
 		return false;
-	bpf_for(llc, 0, nr_llcs()) {
-		passing = see_passing(CELL_DSQ(slot, llc));
+	bpf_for(queue, 0, nr_queues(slot)) {
+		passing = see_passing(CELL_DSQ(slot, queue));
 		if (passing)
 			break;
 	}
@@ -255,10 +255,10 @@ __noinline int take_exempt(u32 slot, s32 cpu, u64 now)
 {
 	struct cell_objects *node = objects_of(slot);
 	bool taken = false;
-	int llc;
+	int queue;
 
-	bpf_for(llc, 0, nr_llcs()) {
-		taken = take_exempt_of(CELL_DSQ(slot, llc), cpu, now);
+	bpf_for(queue, 0, nr_queues(slot)) {
+		taken = take_exempt_of(CELL_DSQ(slot, queue), cpu, now);
 		if (taken)
 			break;
 	}

@@ -68,6 +68,7 @@ const volatile struct scheduler_config config SEC(".rodata.config") = {
 	.throttle_max_ns = OCIHOOK_THROTTLE_MAX_NS,
 	.timeout_ms = OCIHOOK_TIMEOUT_MS,
 	.nr_llcs = 1,
+	.nr_queues_max = OCIHOOK_MAX_CELLS * OCIHOOK_MAX_LLCS,
 };
 
 /* Raised after every change of the cell table; tasks then look anew. */

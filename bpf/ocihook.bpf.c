@@ -32,6 +32,7 @@
  *	exempt.bpf.h	whom that does not stop
  *	syscall.bpf.h	who goes on until it leaves the kernel
  *	queue.bpf.h	where tasks wait
+ *	grow.bpf.h	how many queues a node has
  *	order.bpf.h	which nodes wait, in the order of their vtimes
  *	waiting.bpf.h	how they come to it, and leave it
  *	idle.bpf.h	which idle CPU a task gets

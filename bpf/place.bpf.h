@@ -6,6 +6,7 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "clock.bpf.h"
+#include "grow.bpf.h"
 #include "idle.bpf.h"
 #include "preempt.bpf.h"
 #include "queue.bpf.h"
@@ -119,6 +120,7 @@ static __always_inline void enqueue_free(struct task_struct *p,
 
 	note_passing(p, tctx);
 	count_waiting(tctx);
+	note_crowd(tctx->cell, scx_bpf_task_cpu(p));
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 				 SLICE_NS, tctx->vtime, enq_flags);
 	if (!box || !task_may_run(p, tctx, c, scx_bpf_now()))

@@ -82,9 +82,9 @@ enum {
 /* More than any lead: a slice at SHARE_MIN costs less than 2^43 ns. */
 #define LEAD_MAX (1ULL << 56)
 
-/* Queue ids: a cell's for each LLC, and a CPU's for narrow tasks. */
-#define CELL_DSQ(slot, llc) \
-	(0x1000000ULL + (u64)(slot) * OCIHOOK_MAX_LLCS + (llc))
+/* Queue ids: a cell's, up to one for each LLC, and a CPU's for narrow tasks. */
+#define CELL_DSQ(slot, queue) \
+	(0x1000000ULL + (u64)(slot) * OCIHOOK_MAX_LLCS + (queue))
 #define CPU_DSQ(cpu) (0x2000000ULL + (cpu))
 
 /*
@@ -212,8 +212,10 @@ struct cell_objects {
 	u32 unplaced;
 	/* When weight and limit were last read from the kernel. */
 	u64 followed_ns;
-	/* Whether its queues exist; queues die with each detach. */
-	u32 has_dsq;
+	/* How many queues it has; queues die with each detach. The cache of
+	 * the last task that came into one: see grow.bpf.h. */
+	u32 nr_queues;
+	u32 last_llc;
 };
 
 struct cpu_ctx {

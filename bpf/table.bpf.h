@@ -19,8 +19,8 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "claim.bpf.h"
+#include "grow.bpf.h"
 #include "order.bpf.h"
-#include "queue.bpf.h"
 #include "stats.bpf.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -73,27 +73,6 @@ __noinline int count_live(void)
 	return 0;
 }
 
-/* Create the slot's queues once for each attach. Sleepable programs only. */
-__noinline int ensure_dsq(u32 slot)
-{
-	struct cell_objects *objects = objects_of(slot);
-	int llc, err = 0;
-
-	if (!objects)
-		return -EINVAL;
-	if (READ_ONCE(objects->has_dsq))
-		return 0;
-	bpf_for(llc, 0, OCIHOOK_MAX_LLCS) {
-		if (llc && llc >= nr_llcs())
-			break;
-		err = scx_bpf_create_dsq(CELL_DSQ(slot, llc), -1);
-		if (err && err != -EEXIST)
-			return err;
-	}
-	WRITE_ONCE(objects->has_dsq, 1);
-	return 0;
-}
-
 /* Raise nr_slots over a slot; the claims that race here only ever raise it. */
 static __always_inline void note_used(u32 slot)
 {
@@ -127,13 +106,15 @@ static __always_inline int init_table(void)
 	host->weight = OCIHOOK_WEIGHT_DEFAULT;
 	__builtin_memcpy(host->name, "host", sizeof("host"));
 	clear_order();
+	nr_queues_made = 0;
+	crowded = 0;
 	bpf_for(slot, 0, OCIHOOK_MAX_CELLS) {
 		struct cell_objects *objects = objects_of(slot);
 		struct cell *c = cell_at(slot);
 
 		if (!c || !objects)
 			return -EINVAL;
-		objects->has_dsq = 0;
+		objects->nr_queues = 0;
 		objects->nr_limited = 0;
 		objects->nr_queued = 0;
 		objects->nr_active = 0;
@@ -145,7 +126,7 @@ static __always_inline int init_table(void)
 		c->nr_nested = 0;
 		if (c->state == CELL_FREE)
 			continue;
-		err = ensure_dsq(slot);
+		err = ensure_queue(slot);
 		if (err)
 			return err;
 	}
@@ -220,7 +201,7 @@ static __always_inline int clear_slot(struct cell *c, u32 slot)
 	node->usable_weight = 0;
 	node->most = 0;
 	forget_cell(c, slot);
-	return ensure_dsq(slot);
+	return ensure_queue(slot);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include "maps.bpf.h"
 #include "active.bpf.h"
 #include "fault.bpf.h"
+#include "grow.bpf.h"
 #include "stats.bpf.h"
 #include "waiting.bpf.h"
 
@@ -27,6 +28,7 @@ s32 ocihook_init_task(u64 *ctx)
 	if (!tctx)
 		return -ENOMEM;
 	count_task_in();
+	relieve_crowd();
 	parent = args->fork ? task_ctx(bpf_get_current_task_btf()) : NULL;
 	if (parent) {
 		tctx->parent_cgid = parent->cgid;

@@ -390,7 +390,7 @@ class SwitchEvent(Record):
 
 
 class SchedulerConfig(Record):
-    """``struct scheduler_config`` of bpf/abi.h, 2080 bytes."""
+    """``struct scheduler_config`` of bpf/abi.h, 2088 bytes."""
 
     __slots__ = (
         "root_cgid",
@@ -398,10 +398,11 @@ class SchedulerConfig(Record):
         "throttle_max_ns",
         "timeout_ms",
         "nr_llcs",
+        "nr_queues_max",
         "llc_of_cpu",
     )
-    LAYOUT = Struct("<QQQII1024H")
-    COUNTS = (1, 1, 1, 1, 1, 1024,)
+    LAYOUT = Struct("<QQQIII4x1024H")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1024,)
 
     def __init__(
         self,
@@ -411,6 +412,7 @@ class SchedulerConfig(Record):
         throttle_max_ns: int = 0,
         timeout_ms: int = 0,
         nr_llcs: int = 0,
+        nr_queues_max: int = 0,
         llc_of_cpu: tuple[int, ...] = (0,) * 1024,
     ) -> None:
         self.root_cgid = root_cgid
@@ -418,6 +420,7 @@ class SchedulerConfig(Record):
         self.throttle_max_ns = throttle_max_ns
         self.timeout_ms = timeout_ms
         self.nr_llcs = nr_llcs
+        self.nr_queues_max = nr_queues_max
         self.llc_of_cpu = llc_of_cpu
 
 

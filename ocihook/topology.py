@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which CPUs are online, and which of them share a core, a last-level cache, a NUMA node.
+"""Which CPUs there are, and which of them share a core, a last-level cache, a NUMA node.
 
 From sysfs (Documentation/admin-guide/cputopology.rst, ABI/testing/sysfs-devices-system-cpu and
 -node). On the hook's path, for containers that wish own CPUs alone; one file a core is read.
@@ -54,6 +54,18 @@ def read(sysfs: str = SYSFS) -> Topology:
         _divide(online, lambda cpu: _llc(f"{sysfs}/cpu/cpu{cpu}")),
         _nodes(f"{sysfs}/node", online),
     )
+
+
+def possible_cpus(path: str = f"{SYSFS}/cpu/possible") -> int:
+    """Return the mask of the CPUs that there may ever be: per-CPU maps have one part for each.
+
+    Raises:
+        SystemCallError: the file cannot be read.
+    """
+    possible = _mask(path)
+    if not possible:
+        raise SystemCallError(path, 2, "is sysfs mounted at /sys?")
+    return possible
 
 
 def _divide(online: int, group_of: "Callable[[int], int]") -> tuple[int, ...]:

@@ -58,6 +58,11 @@ def kernel_has_op(name: str) -> bool:
     return bool(lib.kernel_has_member(b"sched_ext_ops", name.encode()) == 1)
 
 
+def queues_have_a_part_for_each_cpu() -> bool:
+    """Tell whether a dispatch queue has a part for each possible CPU, as on 7.3, not on 7.0."""
+    return bool(lib.kernel_has_member(b"scx_dispatch_q", b"pcpu") == 1)
+
+
 def libbpf_version() -> str:
     """Return the version of the libbpf that is linked, like ``1.5.0``."""
     return str(ffi.string(lib.libbpf_version_string()).decode()).removeprefix("v")

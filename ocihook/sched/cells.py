@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from ocihook import cpulist
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.syscalls import open_cgid
 from ocihook.abi import (
@@ -22,15 +21,10 @@ from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import describe
 from ocihook.sched.loader import read_record
 from ocihook.sched.probe import explained
+from ocihook.topology import possible_cpus
 
 NOT_CELLS = frozenset({CELL_FREE, CELL_NODE, CELL_NODE_DRAINING})
 """States of slots that are no cell: free, or another cgroup's in the tree."""
-
-
-def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
-    """Return the mask of the CPUs that there may ever be: per-CPU maps have one part for each."""
-    with open(path, encoding="ascii") as file:
-        return cpulist.parse(file.read().strip())
 
 
 def cgroup_of(mount_fd: int, cgid: int) -> str | None:

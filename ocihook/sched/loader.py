@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 from ocihook import topology
+from ocihook._bpf.kernel_btf import queues_have_a_part_for_each_cpu
 from ocihook._bpf.pinned import START_HINT
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
@@ -23,6 +24,7 @@ from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
 from ocihook.sched import probe
 from ocihook.sched.caches import number_caches
+from ocihook.sched.queues import queues_max
 from ocihook.sched.times import DEFAULT_TIMES, Times
 
 NEW_DIR = f"{PIN_ROOT}/new"
@@ -133,6 +135,10 @@ def _loaded(times: Times) -> Iterator[SchedulerObject]:
         throttle_max_ns=times.throttle_max_ns,
         timeout_ms=times.timeout_ms,
         nr_llcs=nr_llcs,
+        nr_queues_max=queues_max(
+            topology.possible_cpus().bit_count(),
+            part_for_each_cpu=queues_have_a_part_for_each_cpu(),
+        ),
         llc_of_cpu=llc_of_cpu,
     )
     with SchedulerObject(image) as scheduler:

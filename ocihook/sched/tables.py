@@ -8,10 +8,10 @@ from typing import Self
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import Cell, CellStats, CellWaits, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable
-from ocihook.sched.cells import possible_cpus
 from ocihook.sched.counts import changed_slots
 from ocihook.sched.probe import explained
 from ocihook.sched.usage import Reading
+from ocihook.topology import possible_cpus
 
 WORTH_ALL = 8
 """Where more than one slot in so many ran, all are read, in one system call."""

@@ -13,7 +13,7 @@ from converge import Use
 
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook.abi import CellStats
-from ocihook.sched.cells import possible_cpus
+from ocihook.topology import possible_cpus
 
 
 class Host:

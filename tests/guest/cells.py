@@ -25,8 +25,9 @@ from ocihook.abi import Cell, CellRelease, CellStats
 from ocihook.cell import CellSpec
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched import loader
-from ocihook.sched.cells import list_cells, possible_cpus
+from ocihook.sched.cells import list_cells
 from ocihook.sched.times import Times
+from ocihook.topology import possible_cpus
 
 
 def cells_of(container: str) -> list[dict[str, Any]]:

@@ -93,10 +93,11 @@ def test_dump_names_cells_cpus_and_tasks(cells: Workloads) -> None:
     state, name, number = at[cell["cell"]]
     assert (state, name) == ("live", cell["name"])
     numbers = re.match(
-        r"  weight=(\d+) vtime=(-?\d+) runnable=(\d+) queued=(\d+)$", lines[number + 1]
+        r"  weight=(\d+) vtime=(-?\d+) runnable=(\d+) queued=(\d+) queues=(\d+)$",
+        lines[number + 1],
     )
     assert numbers, lines[number + 1]
-    assert (int(numbers[1]), int(numbers[3])) == (300, 3)
+    assert (int(numbers[1]), int(numbers[3]), int(numbers[5])) == (300, 3, 1)
     assert at[sleeping["cell"]][2] > number, "busy cells come first"
 
     # Below 0 where the task began on another CPU after the time of this one's run queue was read.
@@ -116,7 +117,7 @@ def test_dump_says_what_a_throttled_cell_waits_for(cells: Workloads) -> None:
     cells.begin()
     waiting = re.compile(
         rf"^cell {made.slot} .*\n"
-        r"  weight=100 vtime=-?\d+ runnable=2 queued=2\n"
+        r"  weight=100 vtime=-?\d+ runnable=2 queued=2 queues=1\n"
         r"  quota=1000000 period=1000000000 budget=(0|-\d+) throttled=[1-9]\d*$",
         re.MULTILINE,
     )

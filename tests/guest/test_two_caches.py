@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four CPUs in two sockets, each with a cache and one core: a cell has two queues there."""
+"""Four CPUs in two sockets, each with a cache and one core: a cell may have two queues there."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cells import Workloads
+from cells import Workload, Workloads
 from converge import converge
 from parity.judge import demand_due
 from parity.trees import Group, grown
 from waiting import until
 
 from ocihook import topology
+from ocihook._bpf.pinned import sweep
+from ocihook.abi import CELL_FREE
+from ocihook.sched import loader
 from ocihook.sched.caches import number_caches
+from ocihook.sched.dump import dump_scheduler
+from ocihook.sched.times import DEFAULT_TIMES
 
 ROUNDS = 12
 
@@ -127,3 +134,69 @@ def test_own_cpus_share_a_cache(cells: Workloads) -> None:
     cells.begin()
     # The owner's two tasks are alone on its two CPUs.
     converge([mine, others], lambda used: min(used) > 1.6, slices=0)
+
+
+def queues(cell: Workload) -> int:
+    """Return how many queues the cell's slot has, as the kernel's dump tells."""
+    found = re.search(rf"^cell {cell.slot} .*\n.* queues=(\d+)$", dumped(), re.MULTILINE)
+    assert found, dumped()
+    return int(found[1])
+
+
+def dumped() -> str:
+    return "\n".join(dump_scheduler().lines)
+
+
+def fork(times: int = 1) -> None:
+    for _ in range(times):
+        subprocess.run(["/bin/true"], check=True)
+
+
+def has_two(cell: Workload) -> bool:
+    fork()
+    return queues(cell) == 2
+
+
+def test_a_crowded_cell_gets_a_second_queue(cells: Workloads) -> None:
+    """At a fork. One whose only task waits for no other keeps one, and both run on."""
+    small, crowd = cells("small", 1), cells("crowd", 16)
+    cells.begin()
+    until(lambda: has_two(crowd), "a second queue", seen=dumped)
+    # The one task of the small cell is alone on its CPU.
+    converge([small, crowd], lambda used: min(used) > 0.5, slices=0)
+    assert (queues(small), queues(crowd)) == (1, 2)
+
+
+def test_a_slot_keeps_its_queues(cells: Workloads) -> None:
+    first = cells("first", 8)
+    cells.begin()
+    until(lambda: has_two(first), "a second queue", seen=dumped)
+    first.remove()
+    # The kernel ends the cpu controller's side of a removed cgroup later.
+    until(lambda: sweep() and first.cell().state == CELL_FREE, "a free slot")
+    made = [cells("second")]
+    while made[-1].slot < first.slot:
+        made.append(cells(f"second-{len(made)}"))
+    assert (made[-1].slot, queues(made[-1])) == (first.slot, 2)
+
+
+@pytest.fixture
+def _no_budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a scheduler whose nodes have a queue each, and then the usual one again."""
+    loader.stop()
+    monkeypatch.setattr(loader, "queues_max", lambda *_, **__: 1)
+    loader.start(DEFAULT_TIMES)
+    yield
+    monkeypatch.undo()
+    loader.stop()
+    loader.start(DEFAULT_TIMES)
+
+
+@pytest.mark.usefixtures("_no_budget")
+def test_without_a_budget_two_caches_share_the_queue(cells: Workloads) -> None:
+    """All tasks have their turns all the same, on all CPUs."""
+    crowd, other = cells("crowd", 16), cells("other", 4)
+    cells.begin()
+    converge([crowd, other], lambda used: min(used) > 0.9 * max(used) > 1)
+    fork(20)
+    assert (queues(crowd), queues(other)) == (1, 1)

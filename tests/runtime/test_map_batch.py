@@ -11,7 +11,7 @@ import pytest
 
 from ocihook._bpf.syscalls import map_lookup, map_lookup_first, map_sizes
 from ocihook.errors import SystemCallError
-from ocihook.sched.cells import possible_cpus
+from ocihook.topology import possible_cpus
 
 NR_BPF = {"x86_64": 321, "aarch64": 280}
 """asm/unistd_64.h and asm-generic/unistd.h"""

@@ -85,3 +85,19 @@ def test_this_machine() -> None:
     assert machine.online.bit_count() == os.sysconf("SC_NPROCESSORS_ONLN")
     for groups in (machine.cores, machine.llcs, machine.nodes):
         assert sum(groups) == machine.online
+
+
+@pytest.mark.parametrize(("text", "mask"), [("0-3\n", 0b1111), ("0,2\n", 0b101), ("0\n", 1)])
+def test_possible_cpus(tmp_path: Path, text: str, mask: int) -> None:
+    path = tmp_path / "possible"
+    path.write_text(text)
+    assert topology.possible_cpus(str(path)) == mask
+
+
+def test_possible_cpus_of_this_machine() -> None:
+    assert topology.possible_cpus().bit_count() >= (os.cpu_count() or 1)
+
+
+def test_possible_cpus_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SystemCallError, match=r"possible: no such file .*is sysfs mounted"):
+        topology.possible_cpus(str(tmp_path / "possible"))

@@ -25,7 +25,7 @@ from ocihook.abi import (
 )
 from ocihook.errors import SystemCallError
 from ocihook.sched import cells
-from ocihook.sched.cells import count_tasks, list_cells, possible_cpus
+from ocihook.sched.cells import count_tasks, list_cells
 
 NOBODY: frozenset[int] = frozenset()
 
@@ -68,17 +68,6 @@ def test_tasks_of_a_cgroup_that_is_gone(tree: Path) -> None:
 def test_links_are_not_followed(tree: Path) -> None:
     (tree / "loop").symlink_to(tree)
     assert count_tasks(str(tree), NOBODY) == 11
-
-
-@pytest.mark.parametrize(("text", "mask"), [("0-3\n", 0b1111), ("0,2\n", 0b101), ("0\n", 1)])
-def test_possible_cpus(tmp_path: Path, text: str, mask: int) -> None:
-    path = tmp_path / "possible"
-    path.write_text(text)
-    assert possible_cpus(str(path)) == mask
-
-
-def test_possible_cpus_of_this_machine() -> None:
-    assert possible_cpus().bit_count() >= (os.cpu_count() or 1)
 
 
 class Table:

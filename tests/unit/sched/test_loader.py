@@ -13,10 +13,12 @@ from typing import Self
 
 import pytest
 
+from ocihook import topology
 from ocihook._bpf.scheduler_object import SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import OcihookError, SchedulerUnavailable, SystemCallError
 from ocihook.sched import loader, probe
+from ocihook.sched.queues import queues_max
 from ocihook.sched.times import Times
 
 STEPS = ["configure", "load", "pin", "attach_rmdir", "pin rmdir_link", "attach_ops", "pin link"]
@@ -95,6 +97,8 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(loader, "PIN_DIR", str(pins / "v1"))
     monkeypatch.setattr(loader, "NEW_DIR", str(pins / "new"))
     monkeypatch.setattr(loader, "SETTLE_S", 0.05)
+    monkeypatch.setattr(loader, "queues_have_a_part_for_each_cpu", lambda: True)
+    monkeypatch.setattr(topology, "possible_cpus", lambda: (1 << 512) - 1)
     for name in ("require_all_but_btf", "require_sound_btf"):
         monkeypatch.setattr(probe, name, lambda name=name: kernel.probes.append(name))
     monkeypatch.setattr(probe, "kernel_state", lambda: kernel.state)
@@ -137,6 +141,7 @@ def test_start(kernel: Kernel, pins: Path) -> None:
     assert kernel.steps == STEPS
     assert kernel.config.root_cgid == os.stat("/sys/fs/cgroup").st_ino
     assert times_of(kernel.config) == (30_000, 8_000_000_000, 10_000_000_000)
+    assert kernel.config.nr_queues_max == queues_max(512, part_for_each_cpu=True)
     assert kernel.probes == ["require_all_but_btf", "require_sound_btf"]
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
     assert os.listdir(pins.parent) == ["v1"]
