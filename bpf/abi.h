@@ -166,16 +166,27 @@ struct cell {
 };
 
 /*
- * What one CPU counted for a cell: an element of the per-CPU `cell_stats`. Of a
- * node that is no cell, `run_ns` alone; its cell has all the rest.
+ * How long tasks of a cell ran on one CPU: an element of the per-CPU map of
+ * this name. A node that is no cell has it, too, and nothing else that is
+ * counted here; its cell has the rest.
+ */
+struct cell_run_ns {
+	__u64 run_ns;
+};
+
+/*
+ * What the CPUs of one cache counted for a cell. The map has an element for
+ * each slot and cache of the last level, those of a slot one behind the other:
+ * key slot * nr_llcs + cache. Whoever reads it learns the number of caches from
+ * the map's max_entries. As long as a line of those caches, and the map begins
+ * with one, so that no two of them write to the same.
  */
 struct cell_stats {
-	__u64 run_ns;
 	/* Times a task went on a CPU. */
 	__u64 nr_runs;
 	/* From becoming runnable, or being put off a CPU, to running. */
 	__u64 wait_ns;
-	/* Of run_ns: on CPUs that are another cell's own. */
+	/* Of its run_ns: on CPUs that are another cell's own. */
 	__u64 borrowed_ns;
 	/* What others ran on this cell's own CPUs. */
 	__u64 lent_ns;
@@ -186,6 +197,7 @@ struct cell_stats {
 	/* Times a task's cell was gone and it fell back to an ancestor or the
 	 * host. */
 	__u64 nr_fallbacks;
+	__u64 _pad;
 };
 
 /*
@@ -330,6 +342,7 @@ struct scheduler_record {
 
 _Static_assert(sizeof(struct cpu_words) == 128, "ABI: cpu_words");
 _Static_assert(sizeof(struct cell) == 1016, "ABI: cell");
+_Static_assert(sizeof(struct cell_run_ns) == 8, "ABI: cell_run_ns");
 _Static_assert(sizeof(struct cell_stats) == 64, "ABI: cell_stats");
 _Static_assert(sizeof(struct cell_waits) == 192, "ABI: cell_waits");
 _Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");

@@ -120,7 +120,7 @@ static __always_inline void join_node(struct task_ctx *tctx,
 	if (!c)
 		return;
 	if (stats && tctx->box != HOST_CELL && place->box == HOST_CELL)
-		stats->nr_fallbacks++;
+		__sync_fetch_and_add(&stats->nr_fallbacks, 1);
 	uncount_runnable(tctx);
 	if (tctx->cell != place->slot || tctx->generation != place->generation)
 		tctx->vtime = READ_ONCE(c->task_vtime);

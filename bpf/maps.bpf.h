@@ -16,6 +16,18 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, OCIHOOK_MAX_CELLS);
 	__type(key, u32);
+	__type(value, struct cell_run_ns);
+} cell_run_ns SEC(".maps");
+
+/*
+ * The loader makes it nr_llcs times as long. Nobody maps it: with that flag the
+ * elements begin at a page, and none shares a cache line with the next.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, OCIHOOK_MAX_CELLS);
+	__type(key, u32);
 	__type(value, struct cell_stats);
 } cell_stats SEC(".maps");
 
@@ -120,9 +132,34 @@ static __always_inline struct cpu_ctx *cpu_at(s32 cpu)
 	return bpf_map_lookup_elem(&cpus, &key);
 }
 
+static __always_inline u32 nr_llcs(void)
+{
+	return config.nr_llcs < OCIHOOK_MAX_LLCS ? config.nr_llcs
+						 : OCIHOOK_MAX_LLCS;
+}
+
+static __always_inline u32 llc_of(s32 cpu)
+{
+	if (config.nr_llcs <= 1)
+		return 0;
+	return config.llc_of_cpu[(u32)cpu % MAX_CPUS] % OCIHOOK_MAX_LLCS;
+}
+
+/* This CPU's alone, so it is added to as it is. */
+static __always_inline struct cell_run_ns *run_of(u32 slot)
+{
+	return bpf_map_lookup_elem(&cell_run_ns, &slot);
+}
+
+/* Of this CPU's cache, whose other CPUs add to it as well: by atomic additions
+ * alone. */
 static __always_inline struct cell_stats *stats_of(u32 slot)
 {
-	return bpf_map_lookup_elem(&cell_stats, &slot);
+	u32 key = slot;
+
+	if (config.nr_llcs > 1)
+		key = slot * nr_llcs() + llc_of(bpf_get_smp_processor_id());
+	return bpf_map_lookup_elem(&cell_stats, &key);
 }
 
 static __always_inline struct scheduler_record *record(void)

@@ -160,7 +160,7 @@ void ocihook_running(u64 *ctx)
 	note_wait_over(tctx, stats, now);
 	tctx->lender = here->owner == tctx->box ? HOST_CELL : here->owner;
 	grant_slice(p, tctx, c, here, p->scx.slice);
-	stats->nr_runs++;
+	__sync_fetch_and_add(&stats->nr_runs, 1);
 }
 
 SEC("struct_ops/ocihook_stopping")

@@ -87,7 +87,7 @@ static __always_inline void enqueue_bound(struct task_struct *p,
 		return;
 	}
 	if (stats)
-		stats->nr_narrow++;
+		__sync_fetch_and_add(&stats->nr_narrow, 1);
 	set_excess(tctx, c, there);
 	count_bound(tctx);
 	scx_bpf_dsq_insert(p, CPU_DSQ(cpu), SLICE_NS, enq_flags);

@@ -21,19 +21,6 @@
 
 #include "maps.bpf.h"
 
-static __always_inline u32 nr_llcs(void)
-{
-	return config.nr_llcs < OCIHOOK_MAX_LLCS ? config.nr_llcs
-						 : OCIHOOK_MAX_LLCS;
-}
-
-static __always_inline u32 llc_of(s32 cpu)
-{
-	if (config.nr_llcs <= 1)
-		return 0;
-	return config.llc_of_cpu[(u32)cpu % MAX_CPUS] % OCIHOOK_MAX_LLCS;
-}
-
 /* How many queues the slot has; with one cache, the one that it may have. */
 static __always_inline u32 nr_queues(u32 slot)
 {

@@ -70,16 +70,17 @@ static __always_inline void grant_slice(struct task_struct *p,
 
 /* Note whose CPU the task uses. */
 static __always_inline void count_borrowed(const struct task_ctx *tctx,
-					   struct cell_stats *stats, u64 used)
+					   u64 used)
 {
-	struct cell_stats *lender;
+	struct cell_stats *stats = stats_of(tctx->box), *lender;
 
 	if (!tctx->lender)
 		return;
-	stats->borrowed_ns += used;
 	lender = stats_of(tctx->lender);
+	if (stats)
+		__sync_fetch_and_add(&stats->borrowed_ns, used);
 	if (lender)
-		lender->lent_ns += used;
+		__sync_fetch_and_add(&lender->lent_ns, used);
 }
 
 /*
@@ -89,11 +90,11 @@ static __always_inline void count_borrowed(const struct task_ctx *tctx,
 static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 				   u64 now)
 {
-	struct cell_stats *stats = stats_of(tctx->box), *inner = NULL;
+	struct cell_run_ns *run = run_of(tctx->box), *inner = NULL;
 	struct cell *c = cell_at(tctx->cell);
 	u64 used = now - tctx->started_ns;
 
-	if (!c || !stats || !tctx->started_ns)
+	if (!c || !run || !tctx->started_ns)
 		return;
 	if (time_before(now, tctx->started_ns))
 		used = 0;
@@ -102,15 +103,15 @@ static __always_inline void settle(struct task_struct *p, struct task_ctx *tctx,
 	follow_vtime(tctx->cell, c);
 	spend(c, (s64)used - (s64)tctx->granted_ns);
 	if (tctx->cell != tctx->box)
-		inner = stats_of(tctx->cell);
+		inner = run_of(tctx->cell);
 	if (inner)
 		inner->run_ns += used;
 	tctx->vtime += task_cost(p, used);
 	tctx->prepaid = 0;
 	tctx->granted_ns = 0;
 	tctx->started_ns = now;
-	stats->run_ns += used;
-	count_borrowed(tctx, stats, used);
+	run->run_ns += used;
+	count_borrowed(tctx, used);
 }
 
 #endif /* OCIHOOK_SHARE_BPF_H */

@@ -78,7 +78,7 @@ static __always_inline void note_wait_over(struct task_ctx *tctx,
 	wait_ns =
 		time_before(now, tctx->waiting_ns) ? 0 : now - tctx->waiting_ns;
 	tctx->waiting_ns = 0;
-	stats->wait_ns += wait_ns;
+	__sync_fetch_and_add(&stats->wait_ns, wait_ns);
 	if (!tctx->woken)
 		return;
 	tctx->woken = false;
@@ -127,7 +127,7 @@ static __always_inline void note_put_off(struct task_ctx *tctx, bool runnable,
 	tctx->waiting_ns = now;
 	tctx->woken = false;
 	if (preempted && stats)
-		stats->nr_preempted++;
+		__sync_fetch_and_add(&stats->nr_preempted, 1);
 }
 
 /* Begin a slot's histogram anew, with its counters. */

@@ -141,14 +141,22 @@ static __always_inline int init_table(void)
 __noinline int reset_stats(u32 slot)
 {
 	u32 nr_cpus = scx_bpf_nr_cpu_ids();
-	int cpu;
+	int cpu, llc;
 
 	bpf_for(cpu, 0, MAX_CPUS) {
-		struct cell_stats *stats;
+		struct cell_run_ns *run;
 
 		if (cpu >= nr_cpus)
 			break;
-		stats = bpf_map_lookup_percpu_elem(&cell_stats, &slot, cpu);
+		run = bpf_map_lookup_percpu_elem(&cell_run_ns, &slot, cpu);
+		if (run)
+			run->run_ns = 0;
+	}
+	bpf_for(llc, 0, nr_llcs()) {
+		u32 key = slot * nr_llcs() + llc;
+		struct cell_stats *stats =
+			bpf_map_lookup_elem(&cell_stats, &key);
+
 		if (stats)
 			__builtin_memset(stats, 0, sizeof(*stats));
 	}

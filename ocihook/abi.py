@@ -162,11 +162,27 @@ class Cell(Record):
         self.container = container
 
 
+class CellRunNs(Record):
+    """``struct cell_run_ns`` of bpf/abi.h, 8 bytes."""
+
+    __slots__ = (
+        "run_ns",
+    )
+    LAYOUT = Struct("<Q")
+    COUNTS = (1,)
+
+    def __init__(
+        self,
+        *,
+        run_ns: int = 0,
+    ) -> None:
+        self.run_ns = run_ns
+
+
 class CellStats(Record):
     """``struct cell_stats`` of bpf/abi.h, 64 bytes."""
 
     __slots__ = (
-        "run_ns",
         "nr_runs",
         "wait_ns",
         "borrowed_ns",
@@ -175,13 +191,12 @@ class CellStats(Record):
         "nr_narrow",
         "nr_fallbacks",
     )
-    LAYOUT = Struct("<QQQQQQQQ")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1,)
+    LAYOUT = Struct("<QQQQQQQ8x")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1,)
 
     def __init__(
         self,
         *,
-        run_ns: int = 0,
         nr_runs: int = 0,
         wait_ns: int = 0,
         borrowed_ns: int = 0,
@@ -190,7 +205,6 @@ class CellStats(Record):
         nr_narrow: int = 0,
         nr_fallbacks: int = 0,
     ) -> None:
-        self.run_ns = run_ns
         self.nr_runs = nr_runs
         self.wait_ns = wait_ns
         self.borrowed_ns = borrowed_ns

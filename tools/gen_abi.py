@@ -23,6 +23,7 @@ TARGET = ROOT / "ocihook" / "abi.py"
 
 STRUCTS = (
     "cell",
+    "cell_run_ns",
     "cell_stats",
     "cell_waits",
     "cell_request",

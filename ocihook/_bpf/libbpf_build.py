@@ -46,6 +46,7 @@ int bpf_object__load(struct bpf_object *object);
 void bpf_object__close(struct bpf_object *object);
 struct bpf_map *bpf_object__find_map_by_name(struct bpf_object *object, const char *name);
 struct bpf_program *bpf_object__find_program_by_name(struct bpf_object *object, const char *name);
+int bpf_map__set_max_entries(struct bpf_map *map, uint32_t max_entries);
 void *bpf_map__initial_value(struct bpf_map *map, size_t *size_bytes);
 int bpf_map__pin(struct bpf_map *map, const char *path);
 int bpf_program__pin(struct bpf_program *program, const char *path);

@@ -6,10 +6,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from ocihook._bpf._libbpf import ffi, lib
-from ocihook.abi import SchedulerConfig
+from ocihook.abi import OCIHOOK_MAX_CELLS, SchedulerConfig
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 
-MAPS = ("cells", "cell_stats", "cell_waits", "scheduler", "quota_timer", "returns", "switches")
+MAPS = (
+    "cells",
+    "cell_run_ns",
+    "cell_stats",
+    "cell_waits",
+    "scheduler",
+    "quota_timer",
+    "returns",
+    "switches",
+)
 PROGRAMS = (
     "cell_register",
     "cell_update",
@@ -78,7 +87,7 @@ class SchedulerObject:
         return found
 
     def configure(self, config: SchedulerConfig) -> None:
-        """Set what is constant while the scheduler lives; before ``load``."""
+        """Set what is constant while the scheduler lives, and what follows; before ``load``."""
         size = ffi.new("size_t *")
         place = lib.bpf_map__initial_value(self._map(".rodata.config"), size)
         packed = config.pack()
@@ -87,6 +96,8 @@ class SchedulerObject:
         # Not a constant of a program: the kernel's watchdog reads it.
         member = (OPS.encode(), OPS_TYPE, b"timeout_ms")
         assert lib.set_ops_u32(self._object, *member, config.timeout_ms) == 0, member
+        counters = OCIHOOK_MAX_CELLS * max(config.nr_llcs, 1)
+        assert lib.bpf_map__set_max_entries(self._map("cell_stats"), counters) == 0
 
     def load(self) -> None:
         """Have the kernel verify every program and make the maps.

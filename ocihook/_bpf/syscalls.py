@@ -78,8 +78,8 @@ def map_lookup(fd: int, key: int, value: bytearray) -> None:
     )
 
 
-def map_lookup_first(fd: int, count: int, values: bytearray) -> int:
-    """Read the first ``count`` elements of an array map, or one a possible CPU, in one call.
+def map_lookup_many(fd: int, first: int, count: int, values: bytearray) -> int:
+    """Read ``count`` elements of an array map from ``first`` on, of each possible CPU, in one call.
 
     ``values`` has room for all of them. Returns how many there were.
 
@@ -90,7 +90,7 @@ def map_lookup_first(fd: int, count: int, values: bytearray) -> int:
     keys = ffi.new("uint32_t[]", count)
     _checked(
         f"read of {count} map elements",
-        lib.bpf_map_lookup_batch(fd, read, keys, ffi.from_buffer(values)),
+        lib.bpf_map_lookup_batch(fd, first, read, keys, ffi.from_buffer(values)),
     )
     return int(read[0])
 
@@ -106,3 +106,14 @@ def map_sizes(fd: int) -> tuple[int, int]:
     key_bytes, value_bytes = ffi.new("uint32_t *"), ffi.new("uint32_t *")
     _checked("size of BPF map", lib.bpf_map_sizes(fd, key_bytes, value_bytes))
     return int(key_bytes[0]), int(value_bytes[0])
+
+
+def map_max_entries(fd: int) -> int:
+    """Return how many elements a map was made for.
+
+    Raises:
+        SystemCallError: ``fd`` is not a map.
+    """
+    max_entries = ffi.new("uint32_t *")
+    _checked("size of BPF map", lib.bpf_map_max_entries(fd, max_entries))
+    return int(max_entries[0])

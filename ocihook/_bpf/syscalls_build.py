@@ -9,8 +9,9 @@ ffibuilder.cdef("""
 int bpf_obj_get(const char *path);
 int bpf_prog_run(int fd, void *context, uint32_t size, int32_t *result);
 int bpf_map_lookup(int fd, const void *key, void *value);
-int bpf_map_lookup_batch(int fd, uint32_t *count, void *keys, void *values);
+int bpf_map_lookup_batch(int fd, uint32_t first, uint32_t *count, void *keys, void *values);
 int bpf_map_sizes(int fd, uint32_t *key_bytes, uint32_t *value_bytes);
+int bpf_map_max_entries(int fd, uint32_t *max_entries);
 int join_namespace(int fd, int nstype);
 int cgroup_namespace_root(void);
 int open_cgid(int mount_fd, uint64_t cgid);
@@ -79,16 +80,19 @@ static int bpf_map_lookup(int fd, const void *key, void *value)
 }
 
 /*
- * The first elements of an array, in one call. The kernel answers ENOENT with the last element of
- * the map, with *count set: generic_map_lookup_batch() of kernel/bpf/syscall.c.
+ * Elements of an array from `first` on, in one call. The kernel begins behind the one that it is
+ * given, and answers ENOENT with the last element of the map, with *count set:
+ * generic_map_lookup_batch() of kernel/bpf/syscall.c.
  */
-static int bpf_map_lookup_batch(int fd, uint32_t *count, void *keys, void *values)
+static int bpf_map_lookup_batch(int fd, uint32_t first, uint32_t *count, void *keys, void *values)
 {
+	uint32_t before = first - 1, next;
 	union bpf_attr attr;
-	uint32_t next;
 	int err;
 
 	memset(&attr, 0, sizeof(attr));
+	if (first)
+		attr.batch.in_batch = (uintptr_t)&before;
 	attr.batch.out_batch = (uintptr_t)&next;
 	attr.batch.keys = (uintptr_t)keys;
 	attr.batch.values = (uintptr_t)values;
@@ -99,20 +103,34 @@ static int bpf_map_lookup_batch(int fd, uint32_t *count, void *keys, void *value
 	return err == -ENOENT ? 0 : err;
 }
 
+static int map_info(int fd, struct bpf_map_info *info)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	memset(info, 0, sizeof(*info));
+	attr.info.bpf_fd = fd;
+	attr.info.info_len = sizeof(*info);
+	attr.info.info = (uintptr_t)info;
+	return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+}
+
 static int bpf_map_sizes(int fd, uint32_t *key_bytes, uint32_t *value_bytes)
 {
 	struct bpf_map_info info;
-	union bpf_attr attr;
-	int err;
+	int err = map_info(fd, &info);
 
-	memset(&attr, 0, sizeof(attr));
-	memset(&info, 0, sizeof(info));
-	attr.info.bpf_fd = fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uintptr_t)&info;
-	err = bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
 	*key_bytes = info.key_size;
 	*value_bytes = info.value_size;
+	return err;
+}
+
+static int bpf_map_max_entries(int fd, uint32_t *max_entries)
+{
+	struct bpf_map_info info;
+	int err = map_info(fd, &info);
+
+	*max_entries = info.max_entries;
 	return err;
 }
 

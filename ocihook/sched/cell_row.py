@@ -5,7 +5,7 @@ Members that only a look at cgroupfs tells, ``cgroup`` and ``tasks``, are left a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocihook import cpulist
 from ocihook.abi import (
@@ -15,6 +15,7 @@ from ocihook.abi import (
     CELL_FLAG_NO_LEND,
     CELL_LIVE,
     Cell,
+    CellRunNs,
     CellStats,
     CellWaits,
 )
@@ -25,13 +26,17 @@ PERCENTILES = (50, 99)
 NS_PER_US = 1000
 
 
-def describe(
-    slot: int, cell: Cell, stats: Sequence[CellStats], waits: CellWaits, possible: int
-) -> dict[str, Any]:
-    """Return the document of one slot.
+class Counted(NamedTuple):
+    """What was counted for a slot: on each possible CPU, lowest first; for each cache; in all."""
 
-    ``stats`` has one record for each CPU of the mask ``possible``, lowest CPU first.
-    """
+    runs: Sequence[CellRunNs]
+    stats: Sequence[CellStats]
+    waits: CellWaits
+
+
+def describe(slot: int, cell: Cell, counted: Counted, possible: int) -> dict[str, Any]:
+    """Return the document of one slot; ``counted.runs`` is of the CPUs of the mask ``possible``."""
+    waits = counted.waits
     exec_cpus = cpulist.from_words(cell.exec_allowed)
     own_cpus = cpulist.from_words(cell.own)
     cpuset = cpulist.from_words(cell.allowed)
@@ -57,7 +62,7 @@ def describe(
         "quota": _quota(cell),
         "tasks": 0,
         "runnable": max(cell.nr_runnable + cell.nr_nested, 0),
-        **_counters(stats, possible),
+        **_counters(counted, possible),
         "throttled_ns": cell.throttled_ns,
         "nr_periods": cell.nr_periods,
         "nr_throttled": cell.nr_throttled,
@@ -79,13 +84,14 @@ def _quota(cell: Cell) -> dict[str, int] | None:
     }
 
 
-def _counters(stats: Sequence[CellStats], possible: int) -> dict[str, Any]:
-    """Sum what the CPUs counted; beside it ``run_ns`` of each CPU that has any."""
-    summed: dict[str, Any] = {
-        name: sum(getattr(part, name) for part in stats) for name in CellStats.__slots__
+def _counters(counted: Counted, possible: int) -> dict[str, Any]:
+    """Sum what was counted; beside it ``run_ns`` of each CPU that has any."""
+    summed: dict[str, Any] = {"run_ns": sum(part.run_ns for part in counted.runs)}
+    summed |= {
+        name: sum(getattr(part, name) for part in counted.stats) for name in CellStats.__slots__
     }
     cpus = (cpu for cpu in range(possible.bit_length()) if possible >> cpu & 1)
     summed["run_ns_by_cpu"] = {
-        str(cpu): part.run_ns for cpu, part in zip(cpus, stats, strict=True) if part.run_ns
+        str(cpu): part.run_ns for cpu, part in zip(cpus, counted.runs, strict=True) if part.run_ns
     }
     return summed

@@ -12,13 +12,15 @@ from ocihook.abi import (
     CELL_FREE,
     CELL_NODE,
     CELL_NODE_DRAINING,
+    OCIHOOK_MAX_CELLS,
     Cell,
+    CellRunNs,
     CellStats,
     CellWaits,
 )
 from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
-from ocihook.sched.cell_row import describe
+from ocihook.sched.cell_row import Counted, describe
 from ocihook.sched.loader import read_record
 from ocihook.sched.probe import explained
 from ocihook.topology import possible_cpus
@@ -97,7 +99,9 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
     with explained(), ExitStack() as opened:
         cells = PinnedArray("cells", Cell)
         opened.callback(cells.close)
-        stats = PinnedArray("cell_stats", CellStats, copies=possible.bit_count())
+        runs = PinnedArray("cell_run_ns", CellRunNs, copies=possible.bit_count())
+        opened.callback(runs.close)
+        stats = PinnedArray("cell_stats", CellStats, slots=OCIHOOK_MAX_CELLS)
         opened.callback(stats.close)
         waits = PinnedArray("cell_waits", CellWaits)
         opened.callback(waits.close)
@@ -110,7 +114,8 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
             if cell.state in NOT_CELLS:
                 continue
             used[slot] = cell
-            rows[slot] = describe(slot, cell, stats.read(slot), waits.read(slot)[0], possible)
+            counted = Counted(runs.read(slot), stats.read(slot), waits.read(slot)[0])
+            rows[slot] = describe(slot, cell, counted, possible)
             # The cell that cgroups share has no cgroup itself.
             rows[slot]["cgroup"] = cgroup_of(mount_fd, cell.cgid) if cell.cgid else None
     found = _fold(rows, used)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the CPUs counted for cells between two readings of the per-CPU tables. Pure."""
+"""What was counted for cells between two readings of the tables. Pure."""
 
 from operator import sub
 from typing import NamedTuple
 
-from ocihook.abi import CellStats, CellWaits
+from ocihook.abi import CellRunNs, CellStats, CellWaits
 from ocihook.sched.columns import place
 
 Counts = tuple[int, ...]
@@ -13,10 +13,8 @@ Counts = tuple[int, ...]
 NO_COUNTS: Counts = (0, 0, 0)
 NO_WAITS = (0,) * CellWaits.COUNTS[0]
 
-_COUNTED = ("run_ns", "borrowed_ns", "lent_ns")
 _WORD_BYTES = 8
-_PLACES = tuple(place(CellStats, name)[0] // _WORD_BYTES for name in _COUNTED)
-_RUN = _PLACES[0]
+_BORROWED, _LENT = (place(CellStats, name)[0] // _WORD_BYTES for name in ("borrowed_ns", "lent_ns"))
 _EACH = CellStats.LAYOUT.size // _WORD_BYTES
 
 _COMPARED_SLOTS = 8
@@ -35,49 +33,44 @@ class CpuUsage(NamedTuple):
         return min(sum(part for _, part in self.parts), 1.0)
 
 
-class CpuCounts:
-    """Sums what CPUs counted for cells, and remembers who had each."""
+class Counters(NamedTuple):
+    """The tables of counters: of each slot a record for each CPU, and one for each cache."""
 
-    def __init__(self, stats: bytes | bytearray, possible: int, online: int) -> None:
-        """Count what ``stats`` has for each CPU of the mask ``possible``; show ``online`` ones."""
-        self._stats = stats
+    runs: bytes | bytearray
+    stats: bytes | bytearray
+
+
+class CpuCounts:
+    """Sums what was counted for cells, and remembers who had each CPU."""
+
+    def __init__(self, now: Counters, possible: int, online: int) -> None:
+        """Count what ``now`` has for each CPU of the mask ``possible``; show ``online`` ones."""
+        self._now = now
         self._cpus = [cpu for cpu in range(possible.bit_length()) if possible >> cpu & 1]
         self._online = online
-        self._size = CellStats.LAYOUT.size * len(self._cpus)
+        self._runs_size = CellRunNs.LAYOUT.size * len(self._cpus)
+        slots = len(now.runs) // self._runs_size
+        self._stats_size = len(now.stats) // slots if slots else CellStats.LAYOUT.size
         self._ran: list[list[tuple[int, int]]] = [[] for _ in self._cpus]
 
-    def changed_since(self, before: bytes | bytearray) -> set[int]:
+    def changed_since(self, before: Counters) -> set[int]:
         """Return the slots for which anything was counted."""
-        return changed_slots(self._stats, before, self._size)
+        return changed_slots(self._now.runs, before.runs, self._runs_size) | changed_slots(
+            self._now.stats, before.stats, self._stats_size
+        )
 
-    def count(self, slot: int, before: bytes | bytearray | None) -> Counts:
-        """Return what the CPUs together counted for a cell since ``before``, None for all of it."""
-        size = self._size
-        now = self._stats[slot * size : (slot + 1) * size]
-        then = bytes(size) if before is None else before[slot * size : (slot + 1) * size]
-        news, olds = (memoryview(each).cast("Q").tolist() for each in (now, then))
-        totals = []
-        for place_ in _PLACES:
-            # A counter never goes back; one that was reset since does.
-            deltas = [
-                max(new - old, 0)
-                for new, old in zip(news[place_::_EACH], olds[place_::_EACH], strict=True)
-            ]
-            totals.append(sum(deltas))
-            if place_ == _RUN:
-                for ran, run_ns in zip(self._ran, deltas, strict=True):
-                    if run_ns:
-                        ran.append((slot, run_ns))
-        return tuple(totals)
+    def count(self, slot: int, before: Counters | None) -> Counts:
+        """Return what was counted for a cell since ``before``, None for all of it."""
+        runs = _gains(self._now.runs, before.runs if before else None, slot, self._runs_size)
+        for ran, run_ns in zip(self._ran, runs, strict=True):
+            if run_ns:
+                ran.append((slot, run_ns))
+        stats = _gains(self._now.stats, before.stats if before else None, slot, self._stats_size)
+        return sum(runs), sum(stats[_BORROWED::_EACH]), sum(stats[_LENT::_EACH])
 
-    def run_ns(self, slot: int, before: bytes | bytearray | None) -> int:
+    def run_ns(self, slot: int, before: Counters | None) -> int:
         """Return the CPU time of a slot since ``before``, without noting which CPUs it had."""
-        size, total = self._size, 0
-        for stats, sign in ((self._stats, 1), (before, -1)):
-            if stats is not None:
-                words = memoryview(stats)[slot * size : (slot + 1) * size].cast("B").cast("Q")
-                total += sign * sum(words.tolist()[_RUN::_EACH])
-        return max(total, 0)
+        return sum(_gains(self._now.runs, before.runs if before else None, slot, self._runs_size))
 
     def usage(self, interval_ns: int) -> list[CpuUsage]:
         """Return who had each CPU, of the cells that were counted."""
@@ -86,6 +79,18 @@ class CpuCounts:
             for cpu, ran in zip(self._cpus, self._ran, strict=True)
             if self._online >> cpu & 1
         ]
+
+
+def _gains(
+    now: bytes | bytearray, before: bytes | bytearray | None, slot: int, size: int
+) -> list[int]:
+    """Return by how much each counter of a slot is higher; one that was reset goes back."""
+    part = slice(slot * size, (slot + 1) * size)
+    news: list[int] = memoryview(now[part]).cast("Q").tolist()
+    if before is None:
+        return news
+    olds = memoryview(before[part]).cast("Q").tolist()
+    return [max(new - old, 0) for new, old in zip(news, olds, strict=True)]
 
 
 def changed_slots(now: bytes | bytearray, before: bytes | bytearray, size: int) -> set[int]:

@@ -6,9 +6,16 @@ from contextlib import ExitStack
 from typing import Self
 
 from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import Cell, CellStats, CellWaits, SchedulerRecord
+from ocihook.abi import (
+    OCIHOOK_MAX_CELLS,
+    Cell,
+    CellRunNs,
+    CellStats,
+    CellWaits,
+    SchedulerRecord,
+)
 from ocihook.errors import SchedulerUnavailable
-from ocihook.sched.counts import changed_slots
+from ocihook.sched.counts import Counters, changed_slots
 from ocihook.sched.probe import explained
 from ocihook.sched.usage import Reading
 from ocihook.topology import possible_cpus
@@ -35,7 +42,9 @@ class Tables:
         with explained(), ExitStack() as opened:
             self._cells = PinnedArray("cells", Cell)
             opened.callback(self._cells.close)
-            self._stats = PinnedArray("cell_stats", CellStats, copies=self._possible.bit_count())
+            self._runs = PinnedArray("cell_run_ns", CellRunNs, copies=self._possible.bit_count())
+            opened.callback(self._runs.close)
+            self._stats = PinnedArray("cell_stats", CellStats, slots=OCIHOOK_MAX_CELLS)
             opened.callback(self._stats.close)
             self._waits = PinnedArray("cell_waits", CellWaits)
             opened.callback(self._waits.close)
@@ -58,11 +67,12 @@ class Tables:
                 "start it again with: ocihook scheduler start",
             )
         taken_ns = time.monotonic_ns()
+        runs = self._runs.read_first(record.nr_slots)
         stats = self._stats.read_first(record.nr_slots)
         return Reading(
             taken_ns=(taken_ns + time.monotonic_ns()) // 2,
             cells=self._cells.read_first(record.nr_slots),
-            stats=stats,
+            counters=Counters(runs, stats),
             waits=self._read_waits(stats),
             possible=self._possible,
             online=possible_cpus(ONLINE),
@@ -74,7 +84,7 @@ class Tables:
         A wait is counted when it ends, and it ends with a run, which is counted after it.
         """
         stats_then, waits_then = self._seen
-        of_one, size = CellStats.LAYOUT.size * self._possible.bit_count(), CellWaits.LAYOUT.size
+        of_one, size = CellStats.LAYOUT.size * self._stats.copies, CellWaits.LAYOUT.size
         slots = len(stats) // of_one
         ran = changed_slots(stats, stats_then, of_one)
         if len(ran) * WORTH_ALL > slots:

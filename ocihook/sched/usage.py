@@ -2,7 +2,7 @@
 """What the cells did between two readings of the scheduler's tables. Pure.
 
 A reading is bytes, and stays bytes where nothing has changed: of 500 cells most are idle most of
-the time, and comparing 64 bytes a CPU costs nothing beside unpacking them.
+the time, and comparing bytes costs nothing beside unpacking them.
 """
 
 import struct
@@ -23,7 +23,15 @@ from ocihook.abi import (
     Cell,
 )
 from ocihook.sched.columns import column, place
-from ocihook.sched.counts import NO_COUNTS, NO_WAITS, Counts, CpuCounts, CpuUsage, waits_since
+from ocihook.sched.counts import (
+    NO_COUNTS,
+    NO_WAITS,
+    Counters,
+    Counts,
+    CpuCounts,
+    CpuUsage,
+    waits_since,
+)
 from ocihook.sched.node_usage import NodeUsage, node_usage
 from ocihook.sched.tree import HOST_CELL, dues, node_dues
 
@@ -37,12 +45,13 @@ _OF_QUOTAS = ("period_ns", "throttled_since_ns", "throttled_ns", "nr_throttled")
 class Reading(NamedTuple):
     """The tables at one moment: as many elements of each as slots were ever used.
 
-    ``stats`` has a record a cell for each CPU of the mask ``possible``, lowest CPU first.
+    ``counters.runs`` has a record a cell for each CPU of the mask ``possible``, lowest CPU first,
+    and ``counters.stats`` one for each last-level cache.
     """
 
     taken_ns: int
     cells: bytes | bytearray
-    stats: bytes | bytearray
+    counters: Counters
     waits: bytes | bytearray
     possible: int
     online: int
@@ -101,9 +110,9 @@ def usage(before: Reading, after: Reading, *, nodes: bool = False) -> Usage:
     if any(quotas_ns):
         now |= {name: column(after.cells, Cell, name) for name in _OF_QUOTAS}
         then = {name: column(before.cells, Cell, name) for name in _OF_QUOTAS}
-    cpus = CpuCounts(after.stats, after.possible, after.online)
+    cpus = CpuCounts(after.counters, after.possible, after.online)
     known = len(generations_then)
-    ran = cpus.changed_since(before.stats)
+    ran = cpus.changed_since(before.counters)
     did: dict[int, _Did] = {}
     idle: list[int] = []
     for slot in _shown(now):
@@ -116,7 +125,7 @@ def usage(before: Reading, after: Reading, *, nodes: bool = False) -> Usage:
         counts: Counts = NO_COUNTS
         waits = NO_WAITS
         if fresh or slot in ran:  # a wait ends with a run, so it is counted together with one
-            counts = cpus.count(slot, None if fresh else before.stats)
+            counts = cpus.count(slot, None if fresh else before.counters)
             waits = waits_since(None if fresh else before.waits, after.waits, slot)
         throttled_ns = nr_throttled = 0
         if quota_ns:
@@ -172,7 +181,7 @@ def usage(before: Reading, after: Reading, *, nodes: bool = False) -> Usage:
         fresh = slot >= known or generations_then[slot] != generations[slot]
         if not (fresh or slot in ran):
             return 0
-        return cpus.run_ns(slot, None if fresh else before.stats)
+        return cpus.run_ns(slot, None if fresh else before.counters)
 
     of_each = node_dues(now, ran, did, limit_cpus=limit_cpus, own_cpus=own_cpus, online=online)
     return found._replace(nodes=node_usage(after.cells, now, of_each, run_ns, interval_ns))

@@ -8,12 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cells import SPIN
+from cells import SPIN, run_ns_of, stats_of
 from converge import Use
-
-from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import CellStats
-from ocihook.topology import possible_cpus
 
 
 class Host:
@@ -21,13 +17,9 @@ class Host:
 
     def use(self) -> Use:
         """Return the CPU time and the slices of all that is in no other cell."""
-        table = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
-        try:
-            parts = table.read(0)
-        finally:
-            table.close()
-        now_ns = time.monotonic_ns()
-        return Use(now_ns, sum(part.run_ns for part in parts), sum(part.nr_runs for part in parts))
+        run_ns = sum(part.run_ns for part in run_ns_of(0))
+        slices = sum(part.nr_runs for part in stats_of(0))
+        return Use(time.monotonic_ns(), run_ns, slices)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from waiting import until
 from ocihook import cpulist, grant, mark
 from ocihook._bpf.pinned import register, unregister
 from ocihook._bpf.pinned_array import PinnedArray
-from ocihook.abi import Cell, CellRelease, CellStats
+from ocihook.abi import OCIHOOK_MAX_CELLS, Cell, CellRelease, CellRunNs, CellStats
 from ocihook.cell import CellSpec
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched import loader
@@ -102,13 +102,13 @@ class Workload:
         finally:
             table.close()
 
+    def run_ns(self) -> list[int]:
+        """Return its CPU time on each possible CPU."""
+        return [part.run_ns for part in run_ns_of(self.slot)]
+
     def stats(self) -> list[CellStats]:
-        """Return its counters, one for each possible CPU."""
-        table = PinnedArray("cell_stats", CellStats, copies=possible_cpus().bit_count())
-        try:
-            return table.read(self.slot)
-        finally:
-            table.close()
+        """Return its counters, one for each cache."""
+        return stats_of(self.slot)
 
     def release(self) -> int:
         """Take the cell away and leave cgroup and tasks; return how many cells that were."""
@@ -131,6 +131,24 @@ class Workload:
         if self.cgroup.exists():
             for directory, _, _ in os.walk(self.cgroup, topdown=False):
                 os.rmdir(directory)
+
+
+def run_ns_of(slot: int) -> list[CellRunNs]:
+    """Return the CPU time of a slot on each possible CPU."""
+    table = PinnedArray("cell_run_ns", CellRunNs, copies=possible_cpus().bit_count())
+    try:
+        return table.read(slot)
+    finally:
+        table.close()
+
+
+def stats_of(slot: int) -> list[CellStats]:
+    """Return the counters of a slot, one record for each cache."""
+    table = PinnedArray("cell_stats", CellStats, slots=OCIHOOK_MAX_CELLS)
+    try:
+        return table.read(slot)
+    finally:
+        table.close()
 
 
 class Gate:

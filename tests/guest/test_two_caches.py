@@ -180,6 +180,18 @@ def test_a_slot_keeps_its_queues(cells: Workloads) -> None:
     assert (made[-1].slot, queues(made[-1])) == (first.slot, 2)
 
 
+def test_each_cache_counts_for_itself(cells: Workloads) -> None:
+    both, one = cells("both", 4), cells("one", 2, cpus="2-3")
+    cells.begin()
+    converge([both, one], lambda used: min(used) > 0.3)
+    assert [part.nr_runs > 20 for part in both.stats()] == [True, True]
+    row = one.row()
+    assert set(row["run_ns_by_cpu"]) >= {"2", "3"}
+    assert row["nr_runs"] == pytest.approx(sum(part.nr_runs for part in one.stats()), rel=0.2)
+    # Its tasks moved into it on whichever CPU they began.
+    assert one.stats()[0].nr_runs < one.stats()[1].nr_runs
+
+
 @pytest.fixture
 def _no_budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have a scheduler whose nodes have a queue each, and then the usual one again."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocihook._bpf.syscalls import map_lookup, map_lookup_first, map_sizes
+from ocihook._bpf.syscalls import map_lookup, map_lookup_many, map_max_entries, map_sizes
 from ocihook.errors import SystemCallError
 from ocihook.topology import possible_cpus
 
@@ -53,8 +53,9 @@ def array(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
 def test_the_first_elements(array: tuple[int, int], count: int) -> None:
     fd, copies = array
     assert map_sizes(fd) == (4, 8)
+    assert map_max_entries(fd) == ELEMENTS
     values = bytearray(8 * copies * count)
-    assert map_lookup_first(fd, count, values) == count
+    assert map_lookup_many(fd, 0, count, values) == count
     wanted = [number for number in range(count) for _ in range(copies)]
     assert list(struct.unpack(f"<{count * copies}Q", values)) == wanted
     one = bytearray(8 * copies)
@@ -62,15 +63,27 @@ def test_the_first_elements(array: tuple[int, int], count: int) -> None:
     assert one == values[-8 * copies :]
 
 
+@pytest.mark.parametrize(("first", "count"), [(1, 1), (5, 16), (ELEMENTS - 3, 3)])
+def test_elements_in_the_middle(array: tuple[int, int], first: int, count: int) -> None:
+    fd, copies = array
+    values = bytearray(8 * copies * count)
+    assert map_lookup_many(fd, first, count, values) == count
+    wanted = [number for number in range(first, first + count) for _ in range(copies)]
+    assert list(struct.unpack(f"<{count * copies}Q", values)) == wanted
+
+
 def test_more_than_there_are(array: tuple[int, int]) -> None:
     fd, copies = array
-    assert map_lookup_first(fd, ELEMENTS + 1, bytearray(8 * copies * (ELEMENTS + 1))) == ELEMENTS
+    values = bytearray(8 * copies * (ELEMENTS + 1))
+    assert map_lookup_many(fd, 0, ELEMENTS + 1, values) == ELEMENTS
 
 
 def test_what_is_no_map() -> None:
     fd = os.open("/dev/null", os.O_RDONLY)
     try:
         with pytest.raises(SystemCallError, match="read of 1 map elements: invalid argument"):
-            map_lookup_first(fd, 1, bytearray(8))
+            map_lookup_many(fd, 0, 1, bytearray(8))
+        with pytest.raises(SystemCallError, match="size of BPF map: invalid argument"):
+            map_max_entries(fd)
     finally:
         os.close(fd)

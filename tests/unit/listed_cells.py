@@ -8,18 +8,20 @@ from ocihook.abi import (
     CELL_LIVE,
     OCIHOOK_WAIT_BUCKETS,
     Cell,
+    CellRunNs,
     CellStats,
     CellWaits,
 )
-from ocihook.sched.cell_row import describe
+from ocihook.sched.cell_row import Counted, describe
 
 WAITS = CellWaits(buckets=(0,) * 4 + (60, 0, 0, 0, 0, 40) + (0,) * (OCIHOOK_WAIT_BUCKETS - 10))
 HOST = {
     **describe(
         0,
         Cell(name=b"host", cgid=1, state=CELL_LIVE, generation=1, weight=20000),
-        [CellStats(run_ns=5_250_000_000, nr_runs=7), CellStats()],
-        CellWaits(),
+        Counted(
+            [CellRunNs(run_ns=5_250_000_000), CellRunNs()], [CellStats(nr_runs=7)], CellWaits()
+        ),
         0b11,
     ),
     "cgroup": "/",
@@ -45,12 +47,20 @@ WEB = describe(
         nr_throttled=1,
         throttled_ns=250_000_000,
     ),
-    [CellStats(nr_narrow=2), CellStats(run_ns=1_500_000, nr_runs=2, wait_ns=9_000_000)],
-    WAITS,
+    Counted(
+        [CellRunNs(), CellRunNs(run_ns=1_500_000)],
+        [CellStats(nr_narrow=2), CellStats(nr_runs=2, wait_ns=9_000_000)],
+        WAITS,
+    ),
     0b11,
 )
 SHARED = {
-    **describe(4, Cell(name=b"pool", state=CELL_LIVE, weight=100), [CellStats()], WAITS, 0b1),
+    **describe(
+        4,
+        Cell(name=b"pool", state=CELL_LIVE, weight=100),
+        Counted([CellRunNs()], [CellStats()], WAITS),
+        0b1,
+    ),
     "members": [
         {"container": "aaaa0123456789", "cgid": 8, "cgroup": "/a"},
         {"container": "aabb0123456789", "cgid": 9, "cgroup": None},

@@ -13,8 +13,8 @@ CPUS = 0b1111
 def at(number: int) -> Reading:
     """Ten cells on 4 CPUs at the reading of that number, one a second."""
     own = {"flags": CELL_FLAG_OWNS, "own": cpulist.to_words(0b1000)}
-    lent = (CellStats(), CellStats(), CellStats(), CellStats(run_ns=300 * MS, lent_ns=600 * MS))
-    borrowed = CellStats(run_ns=number * 600 * MS, borrowed_ns=number * 600 * MS)
+    lent = CellStats(), CellStats(lent_ns=600 * MS)
+    borrowed = CellStats(), CellStats(borrowed_ns=number * 600 * MS)
     return reading(
         number,
         [
@@ -24,11 +24,17 @@ def at(number: int) -> Reading:
                 ran(0.98 * number, 0.3 * number),
                 {6: 80 * number, 12: 20 * number},
             ),
-            Slot(live("db", **own), lent if number else (), {3: 5 * number}),
+            Slot(
+                live("db", **own),
+                ran(0, 0, 0, 0.3) if number else (),
+                {3: 5 * number},
+                lent if number else (),
+            ),
             Slot(
                 live("batch", weight=50, nr_runnable=9),
-                (*ran(0, 0.2 * number, 0.95 * number), borrowed),
+                ran(0, 0.2 * number, 0.95 * number, 0.6 * number),
                 {17: 3 * number},
+                borrowed,
             ),
             Slot(
                 live(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ocihook import schema
-from ocihook.abi import CELL_LIVE, Cell, CellStats, CellWaits
-from ocihook.sched.cell_row import describe
+from ocihook.abi import CELL_LIVE, Cell, CellRunNs, CellStats, CellWaits
+from ocihook.sched.cell_row import Counted, describe
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 HOOK = {
@@ -18,8 +18,7 @@ HOOK = {
 CELL = describe(
     3,
     Cell(name=b"web", container=b"c1", cgid=77, state=CELL_LIVE, generation=1, weight=100),
-    [CellStats(run_ns=5)],
-    CellWaits(),
+    Counted([CellRunNs(run_ns=5)], [CellStats()], CellWaits()),
     0b1,
 )
 FINDING = {

@@ -10,25 +10,28 @@ from ocihook.abi import (
     CELL_LIVE,
     OCIHOOK_WAIT_BUCKETS,
     Cell,
+    CellRunNs,
     CellStats,
     CellWaits,
 )
-from ocihook.sched.cell_row import describe
+from ocihook.sched.cell_row import Counted, describe
 
 LAST = OCIHOOK_WAIT_BUCKETS - 1
 
 
 def row(slot: int, *stats: CellStats, **members: Any) -> dict[str, Any]:
     waits = CellWaits(buckets=members.pop("buckets", (0,) * OCIHOOK_WAIT_BUCKETS))
+    runs = [CellRunNs(run_ns=run_ns) for run_ns in members.pop("run_ns", (0, 0))]
     cell = Cell(**{"state": CELL_LIVE, "weight": 100, "cgid": 70 + slot, **members})
-    found = describe(slot, cell, stats or [CellStats(), CellStats()], waits, 0b11)
+    found = describe(slot, cell, Counted(runs, stats, waits), 0b11)
     return {**found, "cgroup": f"/c{slot}", "tasks": 5}
 
 
 WEB = row(
     3,
-    CellStats(run_ns=10**9, nr_runs=2, wait_ns=250, borrowed_ns=10**8, nr_preempted=4),
-    CellStats(run_ns=5 * 10**8, lent_ns=2 * 10**9, nr_narrow=5, nr_fallbacks=6),
+    CellStats(nr_runs=2, wait_ns=250, borrowed_ns=10**8, nr_preempted=4),
+    CellStats(lent_ns=2 * 10**9, nr_narrow=5, nr_fallbacks=6),
+    run_ns=(10**9, 5 * 10**8),
     name=b"web", container=b"c0ffee", weight=300, nr_runnable=4, own=cpulist.to_words(0b10),
     quota_ns=150_000_000, period_ns=100_000_000, throttled_ns=3 * 10**9, nr_throttled=7,
     buckets=(3, 0, 2) + (0,) * (LAST - 3) + (1,),

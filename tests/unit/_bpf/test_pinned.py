@@ -245,10 +245,38 @@ def map_value(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> dict[int, byte
 
 
 def test_array_with_a_part_for_each_cpu(kernel: Kernel, map_value: dict[int, bytes]) -> None:
-    map_value[7] = bytes(CellStats(run_ns=1).pack() + CellStats(run_ns=2, nr_runs=3).pack())
+    map_value[7] = bytes(CellStats(wait_ns=1).pack() + CellStats(wait_ns=2, nr_runs=3).pack())
     array = PinnedArray("cell_stats", CellStats, copies=2, directory="/pins")
-    assert [(part.run_ns, part.nr_runs) for part in array.read(7)] == [(1, 0), (2, 3)]
+    assert [(part.wait_ns, part.nr_runs) for part in array.read(7)] == [(1, 0), (2, 3)]
     assert list(kernel.open.values()) == ["/pins/cell_stats"]
+    array.close()
+    assert all_closed(kernel)
+
+
+@pytest.mark.parametrize(("entries", "copies"), [(4, 1), (12, 3)])
+def test_array_with_elements_for_each_slot(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, entries: int, copies: int
+) -> None:
+    """Of four slots; the map itself says how many elements each has. Their values are numbers."""
+    values = [bytes(CellStats(wait_ns=number).pack()) for number in range(entries)]
+
+    def lookup(_fd: int, key: int, value: bytearray) -> None:
+        value[:] = values[key]
+
+    def lookup_many(_fd: int, first: int, count: int, found: bytearray) -> int:
+        assert len(found) == count * CellStats.LAYOUT.size
+        found[:] = b"".join(values[first : first + count])
+        return len(values[first : first + count])
+
+    monkeypatch.setattr(pinned_array, "map_sizes", lambda _fd: (4, CellStats.LAYOUT.size))
+    monkeypatch.setattr(pinned_array, "map_max_entries", lambda _fd: entries)
+    monkeypatch.setattr(pinned_array, "map_lookup", lookup)
+    monkeypatch.setattr(pinned_array, "map_lookup_many", lookup_many)
+    array = PinnedArray("cell_stats", CellStats, directory="/pins", slots=4)
+    assert array.copies == copies
+    numbers = list(range(3 * copies, 4 * copies))
+    assert [part.wait_ns for part in array.read(3)] == numbers
+    assert array.read_first(2) == b"".join(values[: 2 * copies])
     array.close()
     assert all_closed(kernel)
 

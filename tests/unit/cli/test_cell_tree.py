@@ -13,10 +13,10 @@ import whole_tree
 from whole_tree import POD, Cgroups, container_id
 
 from ocihook import cpulist, schema
-from ocihook.abi import CELL_DRAINING, CELL_LIVE, OCIHOOK_WAIT_BUCKETS, Cell, CellStats, CellWaits
+from ocihook.abi import CELL_DRAINING, CELL_LIVE, OCIHOOK_WAIT_BUCKETS, Cell, CellRunNs, CellWaits
 from ocihook.cli import cell_tree as tree_command
 from ocihook.errors import SchedulerUnavailable
-from ocihook.sched.cell_row import describe
+from ocihook.sched.cell_row import Counted, describe
 from ocihook.sched.usage import Reading
 
 Run = Callable[..., Any]
@@ -33,8 +33,8 @@ def row(slot: int, name: str, cgroup: str | None, run_s: float = 0, **members: A
     shared_by = members.pop("shared_by", [])
     tasks = members.pop("tasks", 3)
     cell = Cell(**{**given, **members}, name=name.encode(), container=container.encode())
-    stats = [CellStats(run_ns=round(run_s * 10**9)), *([CellStats()] * 3)]
-    found = describe(slot, cell, stats, WAITS, 0b1111)
+    runs = [CellRunNs(run_ns=round(run_s * 10**9)), *([CellRunNs()] * 3)]
+    found = describe(slot, cell, Counted(runs, [], WAITS), 0b1111)
     return {**found, "cgroup": cgroup, "tasks": tasks, "members": shared_by}
 
 

@@ -10,11 +10,11 @@ import pytest
 from fake_host import FakeHost
 
 from ocihook import mark
-from ocihook.abi import CELL_LIVE, Cell, CellStats, CellWaits, SchedulerRecord
+from ocihook.abi import CELL_LIVE, Cell, CellRunNs, CellWaits, SchedulerRecord
 from ocihook.cell import CellSpec
 from ocihook.errors import SchedulerUnavailable
 from ocihook.paths import CELL_MARK, CGROUPFS
-from ocihook.sched.cell_row import describe
+from ocihook.sched.cell_row import Counted, describe
 
 SPEC = CellSpec(container="c1", bundle_hash=1, name="c1", weight=100)
 
@@ -42,7 +42,8 @@ def cgroup(fake: FakeHost, name: str, text: bytes = b"", events: str = "populate
 
 def row(slot: int, cgid: int, where: str | None, **members: Any) -> dict[str, Any]:
     cell = Cell(name=b"web", container=b"c1", cgid=cgid, state=CELL_LIVE, weight=100)
-    return {**describe(slot, cell, [CellStats()], CellWaits(), 1), "cgroup": where, **members}
+    counted = Counted([CellRunNs()], [], CellWaits())
+    return {**describe(slot, cell, counted, 1), "cgroup": where, **members}
 
 
 def test_healthy(fake: FakeHost) -> None:

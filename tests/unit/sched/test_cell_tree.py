@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from whole_tree import PATHS, POD, at, cgid, libpod
 
 from ocihook import schema
-from ocihook.abi import CELL_LIVE, Cell, CellStats, CellWaits
-from ocihook.sched.cell_row import describe
+from ocihook.abi import CELL_LIVE, Cell, CellRunNs, CellWaits
+from ocihook.sched.cell_row import Counted, describe
 from ocihook.sched.cell_tree import (
     cell_tree,
     collapse,
@@ -29,7 +29,7 @@ SHORT = st.lists(st.sampled_from("abc"), max_size=4).map(lambda names: "/" + "/"
 def row(slot: int, cgroup: str | None, members: tuple[str, ...] = ()) -> dict[str, Any]:
     cell = Cell(state=CELL_LIVE, weight=100, name=b"c%d" % slot)
     return {
-        **describe(slot, cell, [CellStats()], CellWaits(), 0b1),
+        **describe(slot, cell, Counted([CellRunNs()], [], CellWaits()), 0b1),
         "cgroup": cgroup,
         "members": [
             {"container": f"m{i}", "cgid": i, "cgroup": path} for i, path in enumerate(members)

@@ -17,8 +17,10 @@ from ocihook.abi import (
     CELL_LIVE,
     CELL_NODE,
     CELL_NODE_DRAINING,
+    OCIHOOK_MAX_CELLS,
     OCIHOOK_WAIT_BUCKETS,
     Cell,
+    CellRunNs,
     CellStats,
     CellWaits,
     SchedulerRecord,
@@ -74,15 +76,17 @@ class Table:
     """In place of PinnedArray."""
 
     slots: ClassVar[dict[int, Cell]] = {}
+    runs: ClassVar[dict[int, list[CellRunNs]]] = {}
     stats: ClassVar[dict[int, list[CellStats]]] = {}
     waits: ClassVar[dict[int, CellWaits]] = {}
     open: ClassVar[list[str]] = []
 
-    def __init__(self, name: str, record: type[Any], copies: int = 1) -> None:
-        assert (name, record, copies) in [
-            ("cells", Cell, 1),
-            ("cell_stats", CellStats, 2),
-            ("cell_waits", CellWaits, 1),
+    def __init__(self, name: str, record: type[Any], copies: int = 1, slots: int = 0) -> None:
+        assert (name, record, copies, slots) in [
+            ("cells", Cell, 1, 0),
+            ("cell_run_ns", CellRunNs, 2, 0),
+            ("cell_stats", CellStats, 1, OCIHOOK_MAX_CELLS),
+            ("cell_waits", CellWaits, 1, 0),
         ]
         self.name = name
         self.open.append(name)
@@ -92,7 +96,9 @@ class Table:
             return [self.slots.get(index, Cell())]
         if self.name == "cell_waits":
             return [self.waits.get(index, CellWaits())]
-        return self.stats.get(index, [CellStats(), CellStats()])
+        if self.name == "cell_run_ns":
+            return self.runs.get(index, [CellRunNs(), CellRunNs()])
+        return self.stats.get(index, [CellStats()])
 
     def close(self) -> None:
         self.open.remove(self.name)
@@ -109,6 +115,7 @@ def table(tree: Path, monkeypatch: pytest.MonkeyPatch) -> type[Table]:
         raise SystemCallError(f"open of cgroup {cgid}", errno.ESTALE)
 
     monkeypatch.setattr(Table, "slots", {})
+    monkeypatch.setattr(Table, "runs", {})
     monkeypatch.setattr(Table, "stats", {})
     monkeypatch.setattr(Table, "waits", {})
     monkeypatch.setattr(Table, "open", [])
@@ -140,7 +147,7 @@ def test_list(table: type[Table], tree: Path) -> None:
         usable=cpulist.to_words(0b110),
         exec_allowed=cpulist.to_words(0b1),
     )
-    table.stats[3] = [CellStats(run_ns=5), CellStats(run_ns=37)]
+    table.runs[3] = [CellRunNs(run_ns=5), CellRunNs(run_ns=37)]
     table.slots[511] = live(tree / "a" / "b", name=b"db", container=b"c2")
 
     found = list_cells(str(tree))

@@ -29,6 +29,12 @@ class Waits:
         return bytearray([self.values[index]]) * WAITS_BYTES
 
 
+class Stats:
+    """The table of counters, on a machine with one cache."""
+
+    copies = 1
+
+
 @pytest.fixture
 def waits() -> Waits:
     return Waits()
@@ -38,7 +44,7 @@ def waits() -> Waits:
 def tables(waits: Waits) -> Tables:
     """Tables that need no kernel."""
     made = object.__new__(Tables)
-    made.__dict__.update(_waits=waits, _possible=1, _seen=(bytearray(), bytearray()))
+    made.__dict__.update(_waits=waits, _stats=Stats, _seen=(bytearray(), bytearray()))
     return made
 
 

@@ -74,6 +74,7 @@ def test_throttled_time_goes_on_while_a_cell_is_throttled() -> None:
 
 
 def test_borrowed_and_lent() -> None:
-    stats = (CellStats(run_ns=SECOND_NS, borrowed_ns=SECOND_NS // 2), CellStats(lent_ns=5 * MS))
-    found = usage(reading(0, [HOST, Slot(live())]), reading(1, [HOST, Slot(live(), stats)]))
+    stats = (CellStats(borrowed_ns=SECOND_NS // 2), CellStats(lent_ns=5 * MS))
+    after = reading(1, [HOST, Slot(live(), ran(1), stats=stats)])
+    found = usage(reading(0, [HOST, Slot(live())]), after)
     assert (found.cells[1].borrowed, found.cells[1].lent) == (0.5, 0.005)
