@@ -3,7 +3,7 @@
 
 import os
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from ocihook._bpf._libbpf import ffi, lib
 from ocihook.abi import OCIHOOK_MAX_CELLS, SchedulerConfig
@@ -37,6 +37,15 @@ LINK = "link"
 """The pin of the struct_ops link, whose last reference keeps the scheduler attached."""
 
 RMDIR_LINK = "rmdir_link"
+
+
+class MapShape(NamedTuple):
+    """A map as it is to be made. ``kind`` is one of ``enum bpf_map_type`` (linux/bpf.h)."""
+
+    name: str
+    kind: int
+    value_bytes: int
+    max_entries: int
 
 
 class SchedulerObject:
@@ -98,6 +107,21 @@ class SchedulerObject:
         assert lib.set_ops_u32(self._object, *member, config.timeout_ms) == 0, member
         counters = OCIHOOK_MAX_CELLS * max(config.nr_llcs, 1)
         assert lib.bpf_map__set_max_entries(self._map("cell_stats"), counters) == 0
+
+    def maps(self) -> list[MapShape]:
+        """Return the maps, those of its global variables included."""
+        found, each = [], lib.bpf_object__next_map(self._object, ffi.NULL)
+        while each != ffi.NULL:
+            found.append(
+                MapShape(
+                    ffi.string(lib.bpf_map__name(each)).decode(),
+                    lib.bpf_map__type(each),
+                    lib.bpf_map__value_size(each),
+                    lib.bpf_map__max_entries(each),
+                )
+            )
+            each = lib.bpf_object__next_map(self._object, each)
+        return found
 
     def load(self) -> None:
         """Have the kernel verify every program and make the maps.
