@@ -243,7 +243,6 @@ static __always_inline void see_prev(struct prev *prev, struct task_struct *p,
 	/* Alone on its CPU, it would not be enqueued for long. */
 	settle(p, tctx, now);
 	refresh_cell(p, tctx);
-	note_syscall(p, tctx, now);
 	c = cell_at(tctx->cell);
 	if (!c || !may_run_on(p, tctx, cpu) || !task_may_run(p, tctx, c, now))
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tasks that no limit stops: late ones, dying ones, and those in system calls.
+ * Tasks that no limit stops: late ones, and dying ones.
  *
  * A late task has waited for so long that the watchdog would be next. Limits,
  * weights and priorities may each let a task wait for longer than the kernel's
@@ -15,25 +15,22 @@
  * limits do not stop under EEVDF either, from 6.18 on (sched/fair.c,
  * throttle_cfs_rq_work: a task is throttled where it returns to user space).
  *
- * Tasks in system calls: see syscall.bpf.h.
- *
- * All are charged, and their node pays by waiting.
+ * Both are charged, and their node pays by waiting.
  */
 #ifndef OCIHOOK_EXEMPT_BPF_H
 #define OCIHOOK_EXEMPT_BPF_H
 
 #include "maps.bpf.h"
 #include "queue.bpf.h"
-#include "syscall.bpf.h"
 #include "throttle.bpf.h"
 
 enum {
 	/* A task is late if it began to wait so many lanes ago. */
 	LATE = 8,
 	/* Tasks of a queue that are looked at when exempt ones are brought
-	 * forward, and when a passing one is looked for. */
+	 * forward, and when a dying one is looked for. */
 	FORWARD_WINDOW = 4096,
-	PASSING_WINDOW = 64,
+	DYING_WINDOW = 64,
 };
 
 /* The lane of a moment. */
@@ -53,17 +50,10 @@ static __always_inline bool is_dying(const struct task_struct *p)
 	return p->flags & PF_EXITING || p->signal->flags & SIGNAL_GROUP_EXIT;
 }
 
-/* Whether the task is exempt by what it does, and not by its waiting. */
-static __always_inline bool is_passing(const struct task_struct *p,
-				       const struct task_ctx *tctx)
-{
-	return is_dying(p) || finishes_call(tctx);
-}
-
 static __always_inline bool is_exempt(const struct task_struct *p,
 				      const struct task_ctx *tctx, u64 now)
 {
-	return is_late(tctx, now) || is_passing(p, tctx);
+	return is_late(tctx, now) || is_dying(p);
 }
 
 /* Whether limits let the task run. */
@@ -86,7 +76,7 @@ static __always_inline bool has_exempt(u32 slot)
 {
 	const struct cell_objects *node = objects_of(slot);
 
-	return node && (READ_ONCE(node->nr_late) || READ_ONCE(node->passing));
+	return node && (READ_ONCE(node->nr_late) || READ_ONCE(node->dying));
 }
 
 /* Whether limits let the node run, or one of its tasks. */
@@ -126,21 +116,21 @@ static __always_inline void leave_lane(const struct task_ctx *tctx,
 		see_late(node, scx_bpf_now());
 }
 
-/* A task that passes is about to be put into its node's queue. */
-static __always_inline void note_passing(const struct task_struct *p,
-					 const struct task_ctx *tctx)
+/* A task that is dying is about to be put into its node's queue. */
+static __always_inline void note_dying(const struct task_struct *p,
+				       const struct task_ctx *tctx)
 {
 	struct cell_objects *node;
 
-	if (!is_passing(p, tctx))
+	if (!is_dying(p))
 		return;
 	node = objects_of(tctx->cell);
 	if (node)
-		WRITE_ONCE(node->passing, true);
+		WRITE_ONCE(node->dying, true);
 }
 
-/* See whether one of the first tasks of a queue passes. */
-__noinline int see_passing(u64 dsq_id)
+/* See whether one of the first tasks of a queue is dying. */
+__noinline int see_dying(u64 dsq_id)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
@@ -149,14 +139,11 @@ __noinline int see_passing(u64 dsq_id)
 
 	if (bpf_iter_scx_dsq_new(&it, dsq_id, 0))
 		goto out;
-	bpf_for(i, 0, PASSING_WINDOW) {
-		const struct task_ctx *tctx;
-
+	bpf_for(i, 0, DYING_WINDOW) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p)
 			break;
-		tctx = task_ctx(p);
-		found = tctx && is_passing(p, tctx);
+		found = is_dying(p);
 		if (found)
 			break;
 	}
@@ -169,19 +156,19 @@ out:
 __noinline int see_exempt(u32 slot, u64 now)
 {
 	struct cell_objects *node = objects_of(slot);
-	bool passing = false;
+	bool dying = false;
 	int queue;
 
 	if (!node)
 		return false;
 	bpf_for(queue, 0, nr_queues(slot)) {
-		passing = see_passing(CELL_DSQ(slot, queue));
-		if (passing)
+		dying = see_dying(CELL_DSQ(slot, queue));
+		if (dying)
 			break;
 	}
-	if (passing)
-		WRITE_ONCE(node->passing, true);
-	return see_late(node, now) || passing;
+	if (dying)
+		WRITE_ONCE(node->dying, true);
+	return see_late(node, now) || dying;
 }
 
 /* Whether the first task of a queue is exempt, and may run here. */
@@ -264,7 +251,7 @@ __noinline int take_exempt(u32 slot, s32 cpu, u64 now)
 	}
 	/* Those that may not run here are seen again soon: see unpark(). */
 	if (!taken && node)
-		WRITE_ONCE(node->passing, false);
+		WRITE_ONCE(node->dying, false);
 	return taken;
 }
 

@@ -30,7 +30,6 @@
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
  *	exempt.bpf.h	whom that does not stop
- *	syscall.bpf.h	who goes on until it leaves the kernel
  *	queue.bpf.h	where tasks wait
  *	grow.bpf.h	how many queues a node has
  *	order.bpf.h	which nodes wait, in the order of their vtimes
@@ -269,9 +268,8 @@ struct sched_ext_ops ocihook_ops = {
 	.dump_task = (void *)ocihook_dump_task,
 	.init = (void *)ocihook_init,
 	.exit = (void *)ocihook_exit,
-	/* dispatch says which task goes on, also where there is no other; and
-	 * no task passes limits because it may not migrate for a moment. */
-	.flags = SCX_OPS_ENQ_LAST | SCX_OPS_ENQ_MIGRATION_DISABLED,
+	/* dispatch says which task goes on, also where there is no other. */
+	.flags = SCX_OPS_ENQ_LAST,
 	/* The loader writes config's here. */
 	.timeout_ms = OCIHOOK_TIMEOUT_MS,
 	.name = "ocihook",

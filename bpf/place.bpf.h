@@ -118,7 +118,7 @@ static __always_inline void enqueue_free(struct task_struct *p,
 	bool restricted;
 	s32 cpu;
 
-	note_passing(p, tctx);
+	note_dying(p, tctx);
 	count_waiting(tctx);
 	note_crowd(tctx->cell, scx_bpf_task_cpu(p));
 	scx_bpf_dsq_insert_vtime(p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
@@ -163,7 +163,6 @@ static __always_inline void enqueue_task(struct task_struct *p,
 				   enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
-	note_syscall(p, tctx, scx_bpf_now());
 	limit_lag(p, tctx, c);
 	limit_task_lag(p, tctx, c);
 	if (preempt_at_once(p, tctx, c, enq_flags))

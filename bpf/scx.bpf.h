@@ -83,8 +83,6 @@ struct bpf_iter_num {
 /* The task's scheduling flags and policies that never changed their value. */
 enum {
 	PF_EXITING = 0x00000004,
-	PF_IO_WORKER = 0x00000010,
-	PF_USER_WORKER = 0x00004000,
 	PF_KTHREAD = 0x00200000,
 	/* p->signal->flags: killed, or it exits; include/linux/sched/signal.h,
 	 * same on 6.16 and 7.3. */
@@ -95,10 +93,9 @@ enum {
 	SCX_ENQ_WAKEUP = 1,
 };
 
-/* ops.flags; the same from 6.14 to 7.3. */
+/* ops.flags; the same from 6.12 to 7.3. */
 enum {
 	SCX_OPS_ENQ_LAST = 2,
-	SCX_OPS_ENQ_MIGRATION_DISABLED = 16,
 };
 
 #define SCX_DSQ_LOCAL 0x8000000000000002ULL
@@ -180,12 +177,6 @@ struct task_group {
 
 struct signal_struct {
 	unsigned int flags;
-};
-
-/* Of x86 and arm64. A system call's number is below 0 where there is none. */
-struct pt_regs {
-	unsigned long orig_ax;
-	s32 syscallno;
 };
 
 struct task_struct {
@@ -270,11 +261,6 @@ struct sched_ext_ops {
 
 #pragma clang attribute pop
 
-/* What runs when a task returns to user space (6.18). */
-struct bpf_task_work {
-	u64 __opaque;
-} __attribute__((aligned(8)));
-
 /* An iterator over the tasks of a queue (6.12). */
 struct bpf_iter_scx_dsq {
 	u64 __opaque[6];
@@ -314,22 +300,6 @@ void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq *it) __ksym;
 
 /* Writing p->scx.slice by hand warns since 7.2; the setter came with 6.19. */
 bool scx_bpf_task_set_slice(struct task_struct *p, u64 slice) __ksym __weak;
-
-/* What bpf_task_work_schedule_resume() takes. */
-struct bpf_map {
-	u32 id;
-};
-typedef int (*task_work_fn)(struct bpf_map *map, void *key, void *value);
-/* This came with 6.18, and went with 7.0: the verifier fills the last argument.
- */
-int bpf_task_work_schedule_resume_impl(struct task_struct *task,
-				       struct bpf_task_work *tw, void *map__map,
-				       task_work_fn callback,
-				       void *aux__prog) __ksym __weak;
-/* Without that argument it came with 7.0. */
-int bpf_task_work_schedule_resume(struct task_struct *task,
-				  struct bpf_task_work *tw, void *map__map,
-				  task_work_fn callback) __ksym __weak;
 
 /* Generic kfuncs, all older than sched_ext. */
 void bpf_rcu_read_lock(void) __ksym;

@@ -37,8 +37,7 @@ static __always_inline u64 task_cost(struct task_struct *p, u64 run_ns)
 /*
  * Give the task the slice that begins now, and charge its cell for it. A slice
  * is short where other cells wait for the CPU. A task that comes back to what
- * was left of its slice gets no more than that; nothing, if it is about to be
- * stopped and the kernel only changes something of it.
+ * was left of its slice gets no more than that.
  */
 static __always_inline void grant_slice(struct task_struct *p,
 					struct task_ctx *tctx, struct cell *c,
@@ -47,11 +46,7 @@ static __always_inline void grant_slice(struct task_struct *p,
 	u64 slice_ns = here->contended ? SLICE_CONTENDED_NS : SLICE_NS;
 	u64 now = scx_bpf_now();
 
-	slice_ns = slice_ns < most_ns ? slice_ns : most_ns;
-	if (slice_ns) {
-		slice_ns = affordable(c, slice_ns);
-		tctx->has_left = false;
-	}
+	slice_ns = affordable(c, slice_ns < most_ns ? slice_ns : most_ns);
 	if (slice_ns != p->scx.slice) {
 		if (scx_bpf_task_set_slice)
 			scx_bpf_task_set_slice(p, slice_ns);

@@ -130,10 +130,6 @@ struct task_ctx {
 	 * which node. */
 	bool counted_bound;
 	u32 bound_of;
-	/* It is in a system call that it finishes, whatever its limits; or has
-	 * just finished one, and is to be stopped. */
-	bool leaves_call;
-	bool has_left;
 	/* It made its node active, and has not run since. */
 	bool first;
 	/* Its affinity was changed. */
@@ -202,10 +198,8 @@ struct cell_objects {
 	 * was seen: see exempt.bpf.h. */
 	u32 nr_in_lane[LANES];
 	u32 nr_late;
-	/* One of its tasks is dying or in a system call, while a limit stops
-	 * it; and it has owed too much for more of those calls. */
-	u32 passing;
-	u32 overdrawn;
+	/* One of its tasks is dying, while a limit stops it. */
+	u32 dying;
 	/* By how much its vtime was moved up to a floor, in all. */
 	u64 lifted;
 	/* Its vtime is not yet one of the CPUs where its tasks run. */

@@ -16,7 +16,6 @@ MAPS = (
     "cell_waits",
     "scheduler",
     "quota_timer",
-    "returns",
     "switches",
 )
 PROGRAMS = (
