@@ -177,9 +177,9 @@ struct cell_run_ns {
 /*
  * What the CPUs of one cache counted for a cell. The map has an element for
  * each slot and cache of the last level, those of a slot one behind the other:
- * key slot * nr_llcs + cache. Whoever reads it learns the number of caches from
- * the map's max_entries. As long as a line of those caches, and the map begins
- * with one, so that no two of them write to the same.
+ * key slot * nr_llcs + cache. A reader learns the number of caches from the
+ * map's max_entries. An element is as long as a line of those caches, and the
+ * map begins with one, so that no two of them write to the same.
  */
 struct cell_stats {
 	/* Times a task went on a CPU. */

@@ -12,10 +12,10 @@
  * cache then as if there had been all queues from the first. After that it
  * takes QUEUE_CROWD tasks a queue.
  *
- * Only programs that may sleep make queues. Whoever puts a task into a queue
- * notes that the node is crowded, in one word for all nodes; the next fork of
- * any task makes one queue for it. Of nodes that are crowded at once the first
- * is noted, and the others when their next task waits.
+ * Only programs that may sleep make queues. An enqueue notes that the node is
+ * crowded, in one word for all nodes; the next fork of any task makes one queue
+ * for it. Of nodes that are crowded at once the first is noted, and the others
+ * when their next task waits.
  *
  * Of what is read here while others change it, nothing matters: a node that is
  * noted may not be crowded any more, or be another cgroup's by now, and has a

@@ -20,8 +20,8 @@ struct {
 } cell_run_ns SEC(".maps");
 
 /*
- * The loader makes it nr_llcs times as long. Nobody maps it: with that flag the
- * elements begin at a page, and none shares a cache line with the next.
+ * The loader makes it nr_llcs times as long. No process maps it; by that flag
+ * the elements begin at a page, and none shares a cache line with the next.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
