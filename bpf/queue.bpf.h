@@ -10,7 +10,7 @@
  * NUMA node before those of the next. All of them are always looked at: a task
  * stays in the queue that was its cache's when it came, and is found there when
  * there are more by now. Queues are made before they are counted, and the id of
- * one that is new comes from the new count, so whoever has it finds the queue
+ * a new one comes from the new count. So a CPU that has the id finds the queue,
  * also where loads are not in order.
  *
  * On a machine with one such cache the verifier, which knows `config`, leaves

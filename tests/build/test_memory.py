@@ -30,7 +30,7 @@ MASK_BYTES = 2048
 """struct bpf_cpumask of a kernel for 8192 CPUs, as distributions build it: 1032, in its slab."""
 
 MASKS = 2
-"""Of each cell once a CPU is anybody's own: where it has first claim, and where it may run."""
+"""Of each cell, once one cell has a CPU of its own: where it has first claim, where it may run."""
 
 
 def maps_of(nr_llcs: int) -> list[MapShape]:
