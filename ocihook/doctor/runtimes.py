@@ -68,17 +68,18 @@ def _ask(host: Host, program: str, path: Path) -> Installed:
 
 
 def version_in(answer: str) -> Version | None:
-    """Return the first thing in an answer to ``--version`` that looks like a version.
+    """Return the first thing that looks like a version in the first line of an answer.
 
-    What follows it (``+ds1``, ``-rc.1+dev``) does not count.
+    The lines below that name other things: the specification, Go, libraries, a commit. What follows
+    the version (``+ds1``, ``-rc.1+dev``) does not count.
     """
-    found = _VERSION.search(answer)
+    found = _VERSION.search(first_line(answer))
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def first_line(answer: str) -> str:
     """Return the first line of an answer that says something, or that it says nothing."""
-    return next((line.strip() for line in answer.splitlines() if line.strip()), "says nothing")
+    return next((line.strip() for line in answer.split("\n") if line.strip()), "says nothing")
 
 
 def podman_version(installed: list[Installed]) -> Version | None:

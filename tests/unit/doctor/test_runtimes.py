@@ -15,7 +15,11 @@ from ocihook.doctor.quirks import Version
         ("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+deb12u1\nspec: 1.0.2-dev\n", (1, 1, 5)),
         ("runc version 1.5.0-rc.1+dev\n", (1, 5, 0)),
         ("crun version 1.8.1\ncommit: f8a096b\n", (1, 8, 1)),
-        ("crun version UNKNOWN\ncommit: 1.8.1-dirty\n", (1, 8, 1)),
+        ("crun version UNKNOWN\ncommit: 1.8.1-dirty\n", None),
+        ("crun version UNKNOWN\ncommit: 0000\nrundir: /run/crun\nspec: 1.0.0\n+SYSTEMD\n", None),
+        ("runc version unknown\nspec: 1.2.0\ngo: go1.23.2\nlibseccomp: 2.5.4\n", None),
+        ("runc version \ncommit: v1.1.9-0-gccaecfc\nspec: 1.0.2-dev\n", None),
+        ("\n\ncrun version 1.21\nspec: 1.0.0\n", (1, 21, 0)),
         ("podman version 4.3.1\n", (4, 3, 1)),
         ("podman version 6.0.0-dev\n", (6, 0, 0)),
         ("crio version 1.30\n", (1, 30, 0)),
@@ -90,3 +94,11 @@ def test_no_runtime_at_all(fake: FakeHost) -> None:
     ((verdict, name, evidence, _),) = fake.bad("runtimes")
     assert (verdict, name) == ("note", "found")
     assert evidence.startswith("none of runc, crun, youki, podman")
+
+
+def test_unknown_version_has_no_quirks(fake: FakeHost) -> None:
+    """As a crun says that was built outside of its repository; the 1.0.0 is the specification's."""
+    fake.program("/usr/bin/crun", "crun version UNKNOWN\ncommit: 0000\nspec: 1.0.0\n+SYSTEMD")
+    assert fake.bad("runtimes") == [
+        ("note", "crun", "/usr/bin/crun --version: crun version UNKNOWN; version unknown", "")
+    ]
