@@ -6,6 +6,7 @@ takes hexadecimal numbers and text behind a period: no engine writes those. On t
 where a container has such values.
 """
 
+from ocihook import procfs
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import InputError
 
@@ -15,7 +16,6 @@ MAX_CHARS = 64
 NO_QUOTA_US = -1
 """What config.json says for "max" (config-linux.md, quota)."""
 
-_BLANKS = " \t\n"
 _DIGITS = frozenset("0123456789")
 _U64_MAX = (1 << 64) - 1
 
@@ -34,7 +34,7 @@ def limit(text: str) -> tuple[int, int | None]:
 
     A quota of "max" is ``NO_QUOTA_US``; without a period the cgroup keeps its own, here None.
     """
-    quota, *rest = _stripped(text).split()
+    quota, *rest = procfs.words(_stripped(text))
     if len(rest) > 1:
         raise InputError(f"{text!a} is not a quota and a period")
     quota_us = NO_QUOTA_US if quota == "max" else _number(quota, 1, _U64_MAX)
@@ -54,7 +54,7 @@ def idle(text: str) -> int:
 def _stripped(text: str) -> str:
     if len(text) > MAX_CHARS:
         raise InputError(f"{len(text)} characters: at most {MAX_CHARS} are read")
-    stripped = text.strip(_BLANKS)
+    stripped = text.strip(procfs.BLANKS)
     if not stripped:
         raise InputError("is empty")
     return stripped

@@ -7,16 +7,15 @@ From sysfs (Documentation/admin-guide/cputopology.rst, ABI/testing/sysfs-devices
 
 import posix as os
 
-from ocihook import cpulist
-from ocihook.errors import CpulistError, SystemCallError
+from ocihook import cpulist, procfs
+from ocihook.errors import CpulistError, SchedulerUnavailable, SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SYSFS = "/sys/devices/system"
-
-_MAX_FILE_BYTES = 65536
+POSSIBLE = f"{SYSFS}/cpu/possible"
 
 
 class Topology:
@@ -44,10 +43,9 @@ def read(sysfs: str = SYSFS) -> Topology:
 
     Raises:
         SystemCallError: not even the online CPUs can be read.
+        SchedulerUnavailable: there are more than the ABI can name.
     """
-    online = _mask(f"{sysfs}/cpu/online")
-    if not online:
-        raise SystemCallError(f"{sysfs}/cpu/online", 2, "is sysfs mounted at /sys?")
+    online = _demanded(f"{sysfs}/cpu/online")
     return Topology(
         online,
         _divide(online, lambda cpu: _mask(f"{sysfs}/cpu/cpu{cpu}/topology/core_cpus_list")),
@@ -56,16 +54,14 @@ def read(sysfs: str = SYSFS) -> Topology:
     )
 
 
-def possible_cpus(path: str = f"{SYSFS}/cpu/possible") -> int:
+def possible_cpus(path: str = POSSIBLE) -> int:
     """Return the mask of the CPUs that there may ever be: per-CPU maps have one part for each.
 
     Raises:
         SystemCallError: the file cannot be read.
+        SchedulerUnavailable: there are more than the ABI can name.
     """
-    possible = _mask(path)
-    if not possible:
-        raise SystemCallError(path, 2, "is sysfs mounted at /sys?")
-    return possible
+    return _demanded(path)
 
 
 def _divide(online: int, group_of: "Callable[[int], int]") -> tuple[int, ...]:
@@ -105,13 +101,25 @@ def _nodes(directory: str, online: int) -> tuple[int, ...]:
     return groups
 
 
+def _demanded(path: str) -> int:
+    """Return the cpumask of a file that every kernel has; or say which of two things is wrong."""
+    try:
+        text = procfs.read(path).strip(procfs.BLANKS)
+    except OSError as error:
+        raise SystemCallError(path, error.errno or 0, "mount sysfs at /sys") from None
+    try:
+        return cpulist.parse(text)
+    except CpulistError:
+        last = text.replace("-", ",").rpartition(",")[2]
+        raise SchedulerUnavailable(
+            f"{path} goes to CPU {last}, and ocihook to CPU {cpulist.MAX_CPUS - 1}",
+            f"boot with nr_cpus={cpulist.MAX_CPUS}, which leaves the other CPUs unused",
+        ) from None
+
+
 def _mask(path: str) -> int:
     """Return the cpumask of a file; 0 where it is missing or beyond what the ABI can name."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return cpulist.parse(os.read(file, _MAX_FILE_BYTES).decode("ascii").strip())
-        finally:
-            os.close(file)
+        return cpulist.parse(procfs.read(path).strip(procfs.BLANKS))
     except (OSError, CpulistError):
         return 0

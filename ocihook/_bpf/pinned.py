@@ -7,6 +7,7 @@ Every call opens a pin, runs or reads it, and closes it: a hook does one of them
 import errno
 import posix as os
 
+from ocihook import procfs
 from ocihook._bpf.syscalls import obj_get, prog_run
 from ocihook.abi import CellQuery, CellRelease, CellRequest, CellSweep
 from ocihook.errors import (
@@ -17,7 +18,7 @@ from ocihook.errors import (
     SchedulerUnavailable,
     SystemCallError,
 )
-from ocihook.paths import PIN_DIR
+from ocihook.paths import PIN_DIR, SCHED_EXT
 
 START_HINT = "start it with: ocihook scheduler start"
 
@@ -30,19 +31,35 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
     """Return an fd of a pinned object.
 
     Raises:
-        SchedulerUnavailable: nothing is pinned under this name.
+        SchedulerUnavailable: nothing is pinned under this name; it says what runs all the same.
         SystemCallError: it may not be opened.
     """
     try:
         return obj_get(f"{directory}/{name}")
     except SystemCallError as error:
         if error.errno == errno.ENOENT:
-            raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT) from None
+            raise _absent(name, directory) from None
         if error.errno in (errno.EACCES, errno.EPERM):
             error.hint = "run this command as root"
             if os.geteuid() == 0:  # of a container, say
                 error.hint = "it takes CAP_BPF, which this root does not have: run it on the host"
         raise
+
+
+def _absent(name: str, directory: str) -> SchedulerUnavailable:
+    """Say why there is no such pin, as far as two looks can tell."""
+    try:
+        os.stat(directory)
+        return SchedulerUnavailable(f"{directory}: no {name}", "see: ocihook doctor")
+    except OSError:
+        pass  # as usual: without a scheduler there is no directory either
+    try:
+        ops = procfs.read(f"{SCHED_EXT}/root/ops").strip(procfs.BLANKS)
+    except OSError:
+        return SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
+    return SchedulerUnavailable(
+        f"sched_ext runs {ops}, and nothing is pinned in {directory}", "see: ocihook doctor"
+    )
 
 
 def _failure(what: str, code: int) -> OcihookError:

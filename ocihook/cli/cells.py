@@ -9,7 +9,7 @@ from ocihook._bpf.pinned import sweep
 from ocihook.cli import output
 from ocihook.cli.cell_show import cell_pairs
 from ocihook.sched.cells import list_cells
-from ocihook.sched.probe import explained
+from ocihook.sched.pins import explained
 from ocihook.sched.waits import as_text
 from ocihook.sched.which import find_cell
 

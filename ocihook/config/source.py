@@ -71,7 +71,7 @@ def line_of(text: str, place: tuple[str | int, ...]) -> int:
     # The longest part of the place that is a line's: of the key, then of the tables around it.
     for depth in range(len(names), 0, -1):
         table: list[str] = []
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):  # toml.io: a line ends at a newline
             heading = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
             if heading:
                 table = _parts(heading[1])

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from stat import S_IMODE
 
-from ocihook.doctor import mounts
+from ocihook import mountinfo
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
 from ocihook.paths import BPFFS, PIN_ROOT
@@ -16,22 +16,36 @@ TOPIC = Topic("bpffs")
 def check(host: Host) -> Iterator[Finding]:
     """Look whether bpffs is where it belongs, and closed to everybody else."""
     try:
-        table = mounts.read(host.mountinfo)
+        table = mountinfo.read(host.mountinfo)
     except OSError as error:
         yield TOPIC.skipped("mount", f"/proc/self/mountinfo: {reason(error)}", "mount /proc")
         return
-    found = mounts.at(table, BPFFS)
-    if found is None or found.kind != "bpf":
-        others = ", ".join(each.path for each in table if each.kind == "bpf")
+    found, cover = table.at(BPFFS), table.holding(BPFFS)
+    covered = cover and table.covered_at(BPFFS, "bpf")
+    if found is not None and found.kind == "bpf":
+        if covered:
+            yield TOPIC.note(
+                "mount",
+                f"/proc/self/mountinfo: bpffs is mounted at {BPFFS} over another bpffs, and covers"
+                " what was pinned there",
+            )
+        else:
+            yield TOPIC.ok("mount", f"/proc/self/mountinfo: bpffs is mounted at {BPFFS}")
+        yield from _access(host)
+    elif cover and covered:
+        yield TOPIC.error(
+            "mount",
+            f"/proc/self/mountinfo: {cover.kind} at {cover.point} covers the bpffs at {BPFFS}",
+            f"umount {cover.point}",
+        )
+    else:
+        others = ", ".join(each.point for each in table.of_kinds("bpf"))
         yield TOPIC.error(
             "mount",
             f"/proc/self/mountinfo: {found.kind if found else 'nothing'} is mounted at {BPFFS}"
             + (f", bpffs at {others}" if others else ""),
             f"mount -t bpf bpf {BPFFS}",
         )
-        return
-    yield TOPIC.ok("mount", f"/proc/self/mountinfo: bpffs is mounted at {BPFFS}")
-    yield from _access(host)
 
 
 def _access(host: Host) -> Iterator[Finding]:

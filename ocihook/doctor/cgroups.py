@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from ocihook.doctor import mounts
+from ocihook import mountinfo, procfs
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
 from ocihook.paths import CGROUPFS
@@ -22,7 +22,7 @@ SCHEDULING = ("cpu", "cpuset")
 def check(host: Host) -> Iterator[Finding]:
     """Look at the layout, the controllers and the namespace."""
     try:
-        table = mounts.read(host.mountinfo)
+        table = mountinfo.read(host.mountinfo)
     except OSError as error:
         yield TOPIC.skipped("layout", f"/proc/self/mountinfo: {reason(error)}", "mount /proc")
         return
@@ -35,17 +35,23 @@ def check(host: Host) -> Iterator[Finding]:
         yield namespace
 
 
-def _layout(table: list[mounts.Mount]) -> Finding:
-    v1 = [each for each in table if each.kind == "cgroup"]
-    v2 = [each.path for each in table if each.kind == "cgroup2"]
-    found = mounts.at(table, CGROUPFS)
+def _layout(table: mountinfo.MountTable) -> Finding:
+    v1 = table.of_kinds("cgroup")
+    v2 = [each.point for each in table.of_kinds("cgroup2")]
+    found, cover = table.at(CGROUPFS), table.holding(CGROUPFS)
     scheduling = [name for name in SCHEDULING if any(name in each.options for each in v1)]
     if found is not None and found.kind == "cgroup2" and not scheduling:
         if v1:
             # Some VPNs mount net_cls; it does no harm.
-            where = ", ".join(each.path for each in v1)
+            where = ", ".join(each.point for each in v1)
             return TOPIC.note("layout", f"{CGROUPFS} is cgroup2; cgroup v1 is also at {where}")
         return TOPIC.ok("layout", f"{CGROUPFS} is cgroup2, and there is no other")
+    if cover is not None and table.covered_at(CGROUPFS, "cgroup2") and not scheduling:
+        return TOPIC.error(
+            "layout",
+            f"/proc/self/mountinfo: {cover.kind} at {cover.point} covers the cgroup2 at {CGROUPFS}",
+            f"umount {cover.point}",
+        )
     if not v1 and not v2:
         return TOPIC.error("layout", "no cgroup file system is mounted", UNIFIED)
     kind = f"hybrid: cgroup2 is at {', '.join(v2)}" if v2 else "cgroup v1 alone"
@@ -60,7 +66,7 @@ def _controllers(host: Host) -> Iterator[Finding]:
     if there is None:
         yield TOPIC.skipped("controllers", f"{CGROUPFS}/cgroup.controllers: not to be read")
         return
-    missing = [name for name in SCHEDULING if name not in there.split()]
+    missing = [name for name in SCHEDULING if name not in procfs.words(there)]
     if missing:
         yield TOPIC.warning(
             "controllers",
@@ -69,7 +75,7 @@ def _controllers(host: Host) -> Iterator[Finding]:
             "look for cgroup_disable= in /proc/cmdline, and for controllers mounted as v1",
         )
         return
-    passed_on = (host.text(f"{CGROUPFS}/cgroup.subtree_control") or "").split()
+    passed_on = procfs.words(host.text(f"{CGROUPFS}/cgroup.subtree_control") or "")
     off = [name for name in SCHEDULING if name not in passed_on]
     if off:
         yield TOPIC.note(

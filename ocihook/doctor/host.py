@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ocihook import paths
+from ocihook import paths, procfs
 from ocihook._bpf.kernel_btf import malformed_kfunc
 from ocihook.abi import SchedulerRecord
 from ocihook.sched.cells import list_cells
@@ -63,9 +63,10 @@ class Host:
     def text(self, absolute: str | Path) -> str | None:
         """Return a file's text without blanks around it; None where there is none to be read."""
         try:
-            return self.path(absolute).read_text(encoding="utf-8", errors="replace").strip()
+            data = self.path(absolute).read_bytes()
         except OSError:
             return None
+        return data.decode("utf-8", "replace").strip(procfs.BLANKS)
 
     def exists(self, absolute: str) -> bool:
         """Return whether something is at a path; True where this user may not see."""
@@ -104,7 +105,7 @@ class Host:
         except subprocess.TimeoutExpired:
             raise TimeoutError(None, f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            said = procfs.lines(done.stderr.strip() or done.stdout.strip())
             last = f": {said[-1]}" if said else ""
             raise ChildProcessError(None, f"exit status {done.returncode}{last}")
         return done.stdout

@@ -2,12 +2,14 @@
 """The kernel: sched_ext, sound BTF; and whether the one who looks may see everything."""
 
 import gzip
+import re
 from collections.abc import Iterator
 
+from ocihook import procfs, topology
 from ocihook._bpf.kernel_btf import NoKernelBtf
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host
-from ocihook.errors import SchedulerUnavailable
+from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import SCHED_EXT
 from ocihook.sched import probe
 
@@ -23,6 +25,7 @@ def check(host: Host) -> Iterator[Finding]:
     """Look at the kernel, and at who looks."""
     yield _privileges(host)
     yield _sched_ext(host)
+    yield _cpus(host)
     yield _isolation(host)
     yield _ticklessness(host)
     yield _btf(host)
@@ -36,7 +39,7 @@ def _privileges(host: Host) -> Finding:
             "run this command as root",
         )
     mapping = host.text("/proc/self/uid_map")
-    if mapping is not None and mapping.split() != INITIAL_USER_NAMESPACE:
+    if mapping is not None and procfs.words(mapping) != INITIAL_USER_NAMESPACE:
         return TOPIC.note(
             "privileges",
             "/proc/self/uid_map: root of a user namespace, which may not use BPF",
@@ -55,6 +58,17 @@ def _sched_ext(host: Host) -> Finding:
             evidence += f"; {configured}"
         return TOPIC.error("sched_ext", evidence, refusal.hint)
     return TOPIC.ok("sched_ext", f"kernel {host.release} has {SCHED_EXT}")
+
+
+def _cpus(host: Host) -> Finding:
+    root = str(host.root).rstrip("/")
+    try:
+        probe.require_few_cpus(str(host.path(topology.POSSIBLE)))
+    except SchedulerUnavailable as refusal:
+        return TOPIC.error("cpus", refusal.args[0].removeprefix(root), refusal.hint)
+    except SystemCallError as error:
+        return TOPIC.skipped("cpus", error.args[0].removeprefix(root), error.hint)
+    return TOPIC.ok("cpus", f"{topology.POSSIBLE}: {host.text(topology.POSSIBLE)}")
 
 
 def _isolation(host: Host) -> Finding:
@@ -84,7 +98,8 @@ def _configured(host: Host) -> str:
             text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("ascii")
         except (OSError, EOFError, UnicodeDecodeError):
             continue
-        lines = (line for line in text.splitlines() if f"{OPTION}=" in line or f"{OPTION} " in line)
+        said = re.compile(rf"(# )?{OPTION}[= ]")
+        lines = (line for line in procfs.lines(text) if said.match(line))
         return f"{path}: {next(lines, f'no {OPTION}')}"
     return ""
 

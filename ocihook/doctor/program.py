@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from stat import S_IMODE
 
-from ocihook import __version__
-from ocihook.doctor import mounts
+from ocihook import __version__, mountinfo, procfs
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.hooks_d import HookFile
 from ocihook.doctor.host import Host, reason
@@ -73,15 +72,15 @@ def _program(host: Host, program: str) -> Iterator[Finding]:
 
 def _noexec(host: Host, program: str) -> Iterator[Finding]:
     try:
-        mount = mounts.holding(mounts.read(host.mountinfo), program)
+        mount = mountinfo.read(host.mountinfo).holding(program)
     except OSError:
         return  # said by the topics that need the mount table more
     if mount and "noexec" in mount.options:
         yield TOPIC.error(
             "noexec",
-            f"/proc/self/mountinfo: {mount.path} is mounted noexec, so no runtime can start"
+            f"/proc/self/mountinfo: {mount.point} is mounted noexec, so no runtime can start"
             f" {program}",
-            f"mount -o remount,exec {mount.path}, or ocihook install --program ELSEWHERE",
+            f"mount -o remount,exec {mount.point}, or ocihook install --program ELSEWHERE",
         )
 
 
@@ -104,7 +103,8 @@ def _label(host: Host, program: str) -> Iterator[Finding]:
 
 
 def _launcher(host: Host, program: str, text: str) -> Iterator[Finding]:
-    first_line = text.splitlines()[0].removeprefix("#!").split()
+    # As the kernel does (fs/binfmt_script.c): blanks and tabs end a name, and nothing else.
+    first_line = procfs.words(procfs.lines(text)[0].removeprefix("#!"), " \t")
     interpreter = first_line[0] if first_line else "nothing"
     if not host.exists(interpreter):
         yield TOPIC.error(
@@ -126,8 +126,7 @@ def _launcher(host: Host, program: str, text: str) -> Iterator[Finding]:
             AGAIN,
         )
         return
-    version = re.search(r'^__version__ = "(.*)"$', package, re.MULTILINE)
-    shown = version[1] if version else "unknown"
+    shown = _version(package)
     if shown != __version__:
         yield TOPIC.warning(
             "package",
@@ -136,6 +135,21 @@ def _launcher(host: Host, program: str, text: str) -> Iterator[Finding]:
         )
     else:
         yield TOPIC.ok("package", f"{program}: ocihook {shown}")
+
+
+def _version(package: str) -> str:
+    """Return what a package's own text assigns to ``__version__``, and not what it says of it."""
+    try:
+        statements = ast.parse(package).body
+    except (ValueError, SyntaxError):
+        return "unknown"
+    for each in statements:
+        match each:
+            case ast.Assign(
+                targets=[ast.Name(id="__version__")], value=ast.Constant(value=str(version))
+            ):
+                return version
+    return "unknown"
 
 
 def _directories(text: str) -> list[str]:

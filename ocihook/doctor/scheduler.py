@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from ocihook import mountinfo
 from ocihook._bpf.scheduler_object import LINK, MAPS, OPS, PROGRAMS, RMDIR_LINK
 from ocihook.abi import OCIHOOK_ABI_VERSION, SchedulerRecord
 from ocihook.doctor.finding import Finding, Topic
@@ -12,6 +13,7 @@ from ocihook.doctor.host import Host
 from ocihook.errors import AbiMismatch, OcihookError
 from ocihook.paths import PIN_DIR, PIN_ROOT, SCHED_EXT
 from ocihook.sched import probe
+from ocihook.sched.pins import why_unseen
 
 TOPIC = Topic("scheduler")
 
@@ -43,7 +45,7 @@ def check(host: Host) -> Iterator[Finding]:
             "pins", f"{said}; {PIN_ROOT}: permission denied", "run this command as root"
         )
         return
-    yield from _versions(versions, current, probe.is_ours(ops))
+    yield from _versions(host, versions, current, probe.is_ours(ops))
     if current in versions:
         yield from _pinned(host, ops, pins)
     elif ops is None:
@@ -62,7 +64,22 @@ def _listed(host: Host, directory: str) -> list[str]:
         return []
 
 
-def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
+def _unseen(host: Host) -> Finding:
+    try:
+        unseen = why_unseen(mountinfo.read(host.mountinfo))
+    except OSError:
+        unseen = None  # said by the topics that need the mount table more
+    if unseen is not None:
+        sentence, mend = unseen
+        return TOPIC.error("pins", f"/proc/self/mountinfo: {sentence}; no hook finds it", mend)
+    return TOPIC.error(
+        "pins",
+        f"{PIN_ROOT}: a scheduler of ours runs and has no pins here, so no hook finds it",
+        f"find what holds its link, and end it: bpftool link; then: {START}",
+    )
+
+
+def _versions(host: Host, found: list[str], current: str, ours: bool) -> Iterator[Finding]:
     """Judge the directories of other ABIs, and the one that a loader works in."""
     others = [name for name in found if re.fullmatch(r"v\d+", name) and name != current]
     if others and current not in found and ours:
@@ -74,11 +91,7 @@ def _versions(found: list[str], current: str, ours: bool) -> Iterator[Finding]:
             os.EX_PROTOCOL,
         )
     elif current not in found and ours:
-        yield TOPIC.error(
-            "pins",
-            f"{PIN_ROOT}: a scheduler of ours runs and has no pins here, so no hook finds it",
-            f"find who holds its link, and end it: bpftool link; then: {START}",
-        )
+        yield _unseen(host)
     elif others:
         yield TOPIC.warning(
             "abi",

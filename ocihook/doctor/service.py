@@ -5,6 +5,7 @@ What runs now is another topic; nothing here keeps a container from its cell bef
 """
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,11 +85,13 @@ def _command(host: Host, unit: Path) -> str:
     texts = [host.path(unit), *sorted(drop_ins.glob("*.conf"))]
     commands: list[str] = []
     for each in texts:
-        for line in (host.text(host.shown(each)) or "").splitlines():
+        # As systemd does (src/basic/fileio.c, read_line_full; WHITESPACE).
+        for line in re.split("[\r\n]", host.text(host.shown(each)) or ""):
             key, _, value = line.partition("=")
-            if key.strip() != "ExecStart":
+            if key.strip(" \t") != "ExecStart":
                 continue
-            commands = [*commands, value.strip()] if value.strip() else []
+            command = value.strip(" \t")
+            commands = [*commands, command] if command else []
     try:
         words = shlex.split(commands[0]) if commands else []
     except ValueError:

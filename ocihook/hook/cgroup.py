@@ -16,8 +16,10 @@ apply_cgroup_root_flags; seen on 6.18).
 import errno
 import posix as os
 
+from ocihook import procfs
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
-from ocihook.hook.identity import demand_same, pin, read
+from ocihook.hook.identity import demand_same, pin
+from ocihook.mountinfo import Mount, MountTable
 from ocihook.paths import CELL_MARK
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -73,11 +75,12 @@ class Cgroup:
             ) from None
 
 
-def find(pid: int, proc: str = "/proc") -> Cgroup:
+def find(pid: int, proc: str = "/proc", *, joined: bool = False) -> Cgroup:
     """Return the cgroup of the container whose first process is `pid`.
 
     Enters the container's cgroup namespace and stays there: for a process that
-    ends soon. `proc` is where procfs is.
+    ends soon. Not one that it has `joined`: the root of that is another
+    container's, or one above both. `proc` is where procfs is.
 
     Raises:
         ProcessGone: when the process has ended.
@@ -86,18 +89,18 @@ def find(pid: int, proc: str = "/proc") -> Cgroup:
     """
     pidfd = pin(pid, proc)
     try:
-        own_path = unified_path(read(f"{proc}/self/cgroup"), "the hook")
-        try:
-            path = unified_path(read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
-            namespace = os.readlink(f"{proc}/{pid}/ns/cgroup")
-        except (FileNotFoundError, ProcessLookupError):
-            raise ProcessGone(f"pid {pid}: ended") from None
-        except PermissionError as error:
-            raise SystemCallError(f"pid {pid}: cgroup namespace", error.errno or 0) from None
+        own_path = unified_path(procfs.read(f"{proc}/self/cgroup"), "the hook")
+        path, namespace = _where(pid, proc)
         demand_same(pidfd, pid, proc)
-        directory = _open(path, read(f"{proc}/self/mountinfo"))
+        mountinfo = procfs.read(f"{proc}/self/mountinfo")
         try:
-            if namespace != os.readlink(f"{proc}/self/ns/cgroup"):
+            directory = _open(path, mountinfo)
+        except FileNotFoundError as error:
+            if _where(pid, proc)[0] == path:
+                raise _unseen(path, error) from None
+            raise ProcessGone(f"cgroup {path}: removed") from None
+        try:
+            if not joined and namespace != os.readlink(f"{proc}/self/ns/cgroup"):
                 path = _climb_to_namespace_root(pidfd, pid, namespace, path, directory)
             _refuse_shared(path, own_path)
             return Cgroup(os.fstat(directory).st_ino, path, directory)
@@ -108,6 +111,25 @@ def find(pid: int, proc: str = "/proc") -> Cgroup:
         os.close(pidfd)
 
 
+def _where(pid: int, proc: str) -> tuple[str, str]:
+    """Return the path of a task's cgroup, and its cgroup namespace."""
+    try:
+        path = unified_path(procfs.read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
+        return path, os.readlink(f"{proc}/{pid}/ns/cgroup")
+    except (FileNotFoundError, ProcessLookupError):
+        raise ProcessGone(f"pid {pid}: ended") from None
+    except PermissionError as error:
+        raise SystemCallError(f"pid {pid}: cgroup namespace", error.errno or 0) from None
+
+
+def _unseen(path: str, error: OSError) -> CgroupError:
+    """Say that a cgroup is not to be found, though it is there: the kernel would say (deleted)."""
+    return CgroupError(
+        f"cgroup {path}: a process is in it, and there is no {error.filename}",
+        "look at /proc/self/mountinfo: what is mounted there shows another part of the hierarchy",
+    )
+
+
 def unified_path(text: str, whose: str) -> str:
     """Take the cgroup v2 path out of a /proc/PID/cgroup (cgroups(7)).
 
@@ -116,8 +138,7 @@ def unified_path(text: str, whose: str) -> str:
             gone or outside of our cgroup namespace.
     """
     path = ""
-    # Not splitlines(): a cgroup's name may hold what Unicode calls a line's end, but no newline.
-    for line in text.split("\n"):
+    for line in procfs.lines(text):
         hierarchy, _, rest = line.partition(":")
         controllers, _, where = rest.partition(":")
         if hierarchy == "0" and not controllers:
@@ -148,21 +169,28 @@ def unified_mount(mountinfo: str, path: str) -> tuple[str, int]:
     Raises:
         CgroupError: when no mount of cgroup v2 shows it.
     """
-    # By where it is mounted: what came last hides what is below it, which may be another part.
-    mounts = {}
-    for line in mountinfo.split("\n"):
-        left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            device, root, point = left.split(" ")[2:5]
-            mounts[point] = device, _unescape(root)
-    for point, (device, root) in mounts.items():
-        if root == "/":
-            root = ""
+    table = MountTable(mountinfo)
+    covered = None
+    for mount in table.of_kinds("cgroup2"):
+        root = mount.root.rstrip("/")
         if path == root or path.startswith(root + "/"):
-            major, _, minor = device.partition(":")
-            below = path[len(root) :].rstrip("/")
-            return _unescape(point) + below, os.makedev(int(major), int(minor))
-    raise CgroupError(f"cgroup {path}: no mount of cgroup v2 shows it", _V2_HINT)
+            where = mount.point + path[len(root) :].rstrip("/")
+            seen = table.holding(where)
+            if seen is not None and seen.id == mount.id:
+                major, _, minor = mount.device.partition(":")
+                return where, os.makedev(int(major), int(minor))
+            covered = covered or _covered(path, mount, seen)
+    raise covered or CgroupError(f"cgroup {path}: no mount of cgroup v2 shows it", _V2_HINT)
+
+
+def _covered(path: str, mount: Mount, cover: Mount | None) -> CgroupError:
+    if cover is None:
+        return CgroupError(f"cgroup {path}: {mount.point} is out of reach", "leave the chroot")
+    return CgroupError(
+        f"cgroup {path}: the mount of cgroup v2 at {mount.point} is covered by {cover.kind} at"
+        f" {cover.point}",
+        f"umount {cover.point}",
+    )
 
 
 def _open(path: str, mountinfo: str) -> int:
@@ -170,7 +198,7 @@ def _open(path: str, mountinfo: str) -> int:
     try:
         directory = os.open(where, _DIRECTORY)
     except FileNotFoundError:
-        raise ProcessGone(f"cgroup {path}: removed") from None
+        raise  # the caller finds out why
     except OSError as error:
         raise SystemCallError(f"cgroup {where}: cannot be opened", error.errno or 0) from None
     if os.fstat(directory).st_dev != device:
@@ -209,7 +237,8 @@ def _climb_to_namespace_root(
         if at == "/":
             raise CgroupError(
                 f"cgroup {path}: not below the root of its cgroup namespace ({wanted.st_ino})",
-                "the process has been moved out of its container's cgroup",
+                "the process has been moved out of its container's cgroup, or has joined another"
+                " container's namespace",
             )
         parent = os.open("..", _DIRECTORY, dir_fd=directory)
         os.dup2(parent, directory, inheritable=False)
@@ -224,12 +253,3 @@ def _refuse_shared(path: str, own_path: str) -> None:
     if own_path == path or own_path.startswith(path + "/"):
         message = f"cgroup {path}: shared with the runtime that started the container"
         raise CgroupError(message, hint)
-
-
-def _unescape(field: str) -> str:
-    """Undo mountinfo's octal escapes of blank, tab, newline and backslash."""
-    if "\\" not in field:
-        return field
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        field = field.replace(code, char)
-    return field

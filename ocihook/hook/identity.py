@@ -23,6 +23,7 @@ that kept the host's /proc.
 
 import posix as os
 
+from ocihook import procfs
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
 
 TYPE_CHECKING = False
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 else:
     from _signal import pidfd_send_signal  # `signal` wraps it in enums, 5 ms of them
 
-_CHUNK_BYTES = 65536
 _START_TIME = 22 - 3
 """Of the fields of /proc/PID/stat after the program's name, which may hold anything (proc(5))."""
 
@@ -81,18 +81,6 @@ def demand_same(pidfd: int, pid: int, proc: str = "/proc") -> None:
         raise ProcessGone(f"pid {pid}: ended, and the number is a younger process's")
 
 
-def read(path: str) -> str:
-    """Return the text of a file of procfs, which does not know its size; names may be any bytes."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = b""
-        while chunk := os.read(file, _CHUNK_BYTES):
-            data += chunk
-        return data.decode("utf-8", "surrogateescape")
-    finally:
-        os.close(file)
-
-
 def _start_ticks(path: str) -> int:
     """Return when a process started, in clock ticks since boot: 10 ms each (USER_HZ)."""
-    return int(read(path).rpartition(")")[2].split()[_START_TIME])
+    return int(procfs.read(path).rpartition(") ")[2].split(" ")[_START_TIME])

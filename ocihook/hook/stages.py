@@ -86,7 +86,9 @@ def _enrol(state: ContainerState, pid: int) -> None:
     if not wishes.enrolled or not state.policy.enrols(state.annotations, wishes.asks):
         return
     annotations.limit(wishes, state.policy)
-    with cgroup.find(pid) as home:
+    # A path: the namespace of another container, or of a pod.
+    joined = config.namespaces.get("cgroup") is not None
+    with cgroup.find(pid, joined=joined) as home:
         if not state.policy.enrols(state.annotations, wishes.asks, home.path):
             return
         spec = request.cell_spec(state, config, wishes, home)

@@ -22,6 +22,9 @@ MARKER = b"# ocihook-hook: "
 _MAX_SHEBANG_BYTES = 255
 """The kernel cuts the first line there (BINPRM_BUF_SIZE, Linux 5.1)."""
 
+_BLANKS = frozenset(" \t\n\0")
+"""At one of these the kernel takes a name in the first line to end (fs/binfmt_script.c)."""
+
 _TEXT = """\
 #!{interpreter} -IS
 {marker}written by `ocihook install`; `ocihook uninstall` removes it
@@ -65,7 +68,7 @@ def text(interpreter: Path | None = None, directories: tuple[Path, ...] | None =
     """
     chosen = interpreter or find_interpreter()
     first_line = f"#!{chosen} -IS"
-    if len(os.fsencode(first_line)) > _MAX_SHEBANG_BYTES or any(map(str.isspace, str(chosen))):
+    if len(os.fsencode(first_line)) > _MAX_SHEBANG_BYTES or not _BLANKS.isdisjoint(str(chosen)):
         raise InstallError(
             f"{chosen}: a #! line cannot name this interpreter",
             "install ocihook with a Python whose path is short and has no blanks",

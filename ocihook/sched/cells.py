@@ -22,7 +22,7 @@ from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import Counted, describe
 from ocihook.sched.loader import read_record
-from ocihook.sched.probe import explained
+from ocihook.sched.pins import explained
 from ocihook.topology import possible_cpus
 
 NOT_CELLS = frozenset({CELL_FREE, CELL_NODE, CELL_NODE_DRAINING})

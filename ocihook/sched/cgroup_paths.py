@@ -4,6 +4,7 @@
 import os
 from collections.abc import Iterable
 
+from ocihook import procfs
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cells import cgroup_of
 from ocihook.sched.node_usage import NodeUsage
@@ -48,7 +49,6 @@ class CgroupPaths:
         if path is None:
             return False
         try:
-            with open(f"{self._cgroupfs}{path}/cpu.idle", encoding="ascii") as file:
-                return file.read().strip() == "1"
+            return procfs.read(f"{self._cgroupfs}{path}/cpu.idle").strip(procfs.BLANKS) == "1"
         except OSError:
             return False  # the root has no such file, nor has a cgroup that ends meanwhile

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ocihook import procfs
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.sched import probe
 
@@ -52,7 +53,7 @@ def dump_scheduler(tracefs: str = TRACEFS, sysrq: str = SYSRQ) -> Dump:
         with _mounted(tracefs), _instance(tracefs) as instance:
             (instance / EVENT).write_text("1")
             Path(sysrq).write_text("D")
-            return parse((instance / "trace").read_text(errors="replace"))
+            return parse((instance / "trace").read_bytes().decode(errors="replace"))
     except OSError as error:
         what = error.filename or "dump"
         raise SystemCallError(f"{what}", error.errno or 0, "see: dmesg") from None
@@ -60,7 +61,7 @@ def dump_scheduler(tracefs: str = TRACEFS, sysrq: str = SYSRQ) -> Dump:
 
 def parse(trace: str) -> Dump:
     """Return the dump that is in the text of a ``trace`` file of tracefs."""
-    found = [line.split(_LINE, 1)[1] for line in trace.splitlines() if _LINE in line]
+    found = [line.split(_LINE, 1)[1] for line in procfs.lines(trace) if _LINE in line]
     counts = _WRITTEN.search(trace)
     return Dump(found, int(counts[2]) - int(counts[1]) if counts else 0)
 

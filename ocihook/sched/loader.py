@@ -22,7 +22,7 @@ from ocihook._bpf.scheduler_object import LINK, RMDIR_LINK, SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable, SystemCallError
 from ocihook.paths import CGROUPFS, PIN_DIR, PIN_ROOT
-from ocihook.sched import probe
+from ocihook.sched import pins, probe
 from ocihook.sched.caches import number_caches
 from ocihook.sched.queues import queues_max
 from ocihook.sched.times import DEFAULT_TIMES, Times
@@ -101,7 +101,7 @@ def start(times: Times = DEFAULT_TIMES) -> bool:
         if is_running():
             return False
         if not os.path.exists(NEW_DIR):  # else it may be what runs: a start that was killed
-            probe.require_own_abi(PIN_ROOT, PIN_DIR)
+            pins.require_in_sight(PIN_ROOT, PIN_DIR)
         _remove_stale_pins()
         os.mkdir(NEW_DIR, mode=0o700)
         try:
@@ -203,7 +203,7 @@ def reload() -> float | None:
     probe.require_all()
     with _pins_locked():
         if not os.path.exists(PIN_DIR):
-            probe.require_own_abi(PIN_ROOT, PIN_DIR)
+            pins.require_own(PIN_ROOT, PIN_DIR)
             raise SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
         if not is_running():
             _remove_stale_pins()
@@ -255,7 +255,7 @@ def stop() -> bool:
     try:
         os.stat(PIN_DIR)
     except FileNotFoundError:
-        probe.require_own_abi(PIN_ROOT, PIN_DIR)
+        pins.require_own(PIN_ROOT, PIN_DIR)
         return False
     except PermissionError:
         hint = "run this command as root"

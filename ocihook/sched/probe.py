@@ -3,14 +3,12 @@
 
 import errno
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from ocihook import mountinfo, procfs, topology
 from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
-from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
-from ocihook.paths import BPFFS, CGROUPFS, PIN_DIR, PIN_ROOT, SCHED_EXT
+from ocihook.errors import SchedulerUnavailable, SystemCallError
+from ocihook.paths import BPFFS, CGROUPFS, SCHED_EXT
+from ocihook.sched import command_line
 
 OPS_NAME = "ocihook"
 """The name of our struct_ops, as the kernel reports it."""
@@ -25,7 +23,7 @@ def supported(sched_ext: str = SCHED_EXT) -> bool:
 
 def kernel_state(sched_ext: str = SCHED_EXT) -> str:
     """Return the class's state: ``disabled``, ``enabling``, ``enabled``, ``disabling``."""
-    return Path(sched_ext, "state").read_text().strip()
+    return procfs.read(f"{sched_ext}/state").strip(procfs.BLANKS)
 
 
 def running_ops(sched_ext: str = SCHED_EXT) -> str | None:
@@ -35,7 +33,7 @@ def running_ops(sched_ext: str = SCHED_EXT) -> str | None:
     version that the scheduler's own build added.
     """
     try:
-        return Path(sched_ext, "root", "ops").read_text().strip()
+        return procfs.read(f"{sched_ext}/root/ops").strip(procfs.BLANKS)
     except OSError:
         return None
 
@@ -43,20 +41,6 @@ def running_ops(sched_ext: str = SCHED_EXT) -> str | None:
 def is_ours(ops: str | None) -> bool:
     """Return whether a name that :func:`running_ops` gave is our scheduler's."""
     return ops is not None and ops.split("_")[0] == OPS_NAME
-
-
-def mount_type(path: str, mountinfo: str = "/proc/self/mountinfo") -> str | None:
-    """Return the type of the file system mounted at ``path``, the topmost one, or None.
-
-    proc(5): after the separator ``-`` comes the type.
-    """
-    found = None
-    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as lines:
-        for line in lines:
-            before, _, after = line.partition(" - ")
-            if before.split()[4] == path:
-                found = after.split()[0]
-    return found
 
 
 def require_sched_ext(sched_ext: str = SCHED_EXT) -> None:
@@ -87,61 +71,47 @@ def require_no_other(sched_ext: str = SCHED_EXT) -> None:
         )
 
 
-def require_own_abi(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
-    """Raise where a scheduler of ours runs that has another ABI's pins alone.
-
-    Its pins are in a directory that this version does not look into, as if there were none.
-
-    Raises:
-        AbiMismatch: there is one; the message has its directory.
-    """
-    if not is_ours(running_ops()):
-        return
-    try:
-        pinned = sorted(os.listdir(pin_root))
-    except OSError:
-        return  # nothing is pinned, or nobody knows
-    others = [f"{pin_root}/{name}" for name in pinned if re.fullmatch(r"v\d+", name)]
-    if others and pin_dir not in others:
-        raise AbiMismatch(
-            f"an ocihook scheduler of another version runs, pinned in {', '.join(others)}",
-            "stop it with that version, or remove the directory; then: ocihook scheduler start",
-        )
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Have an error that ours is not there say why it is not, where the kernel has no place for it.
-
-    Raises:
-        SchedulerUnavailable: the kernel has no sched_ext, or another scheduler runs, or as it was.
-        AbiMismatch: ours runs, and has another ABI.
-    """
-    try:
-        yield
-    except SchedulerUnavailable:
-        require_sched_ext()
-        require_no_other()
-        require_own_abi()
-        raise
-
-
 def require_host(
-    cgroupfs: str = CGROUPFS, bpffs: str = BPFFS, mountinfo: str = "/proc/self/mountinfo"
+    cgroupfs: str = CGROUPFS, bpffs: str = BPFFS, mounts: str = mountinfo.SELF
 ) -> None:
     """Raise unless cgroup2 and bpffs are where they are expected.
 
     Raises:
         SchedulerUnavailable: one of them is not.
     """
-    kind = mount_type(cgroupfs, mountinfo)
-    if kind != "cgroup2":
+    table = mountinfo.read(mounts)
+    _require_mount(
+        table,
+        cgroupfs,
+        "cgroup2",
+        "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+    )
+    _require_mount(table, bpffs, "bpf", f"mount -t bpf bpf {bpffs}")
+
+
+def _require_mount(table: mountinfo.MountTable, path: str, kind: str, mend: str) -> None:
+    found = table.at(path)
+    if found is not None and found.kind == kind:
+        return
+    name = {"bpf": "bpffs"}.get(kind, kind)
+    cover = table.holding(path)
+    if cover is not None and table.covered_at(path, kind) is not None:
         raise SchedulerUnavailable(
-            f"{cgroupfs} is {kind or 'not mounted'}, not cgroup2",
-            "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+            f"the {name} at {path} is covered by {cover.kind} at {cover.point}",
+            f"umount {cover.point}",
         )
-    if mount_type(bpffs, mountinfo) != "bpf":
-        raise SchedulerUnavailable(f"no bpffs is mounted at {bpffs}", f"mount -t bpf bpf {bpffs}")
+    there = found.kind if found is not None else "not mounted"
+    raise SchedulerUnavailable(f"{path} is {there}, not {name}", mend)
+
+
+def require_few_cpus(possible: str = topology.POSSIBLE) -> None:
+    """Raise if the machine may have more CPUs than the ABI can name.
+
+    Raises:
+        SchedulerUnavailable: it may; the message has the last one's number.
+        SystemCallError: the kernel does not say.
+    """
+    topology.possible_cpus(possible)
 
 
 def isolated_at_boot(cmdline: str = "/proc/cmdline") -> str | None:
@@ -151,12 +121,11 @@ def isolated_at_boot(cmdline: str = "/proc/cmdline") -> str | None:
     (kernel/sched/isolation.c, housekeeping_isolcpus_setup). A kernel takes the last one.
     """
     found = None
-    for word in Path(cmdline).read_text(errors="surrogateescape").split():
-        name, _, value = word.strip('"').partition("=")
+    for name, value in command_line.parameters(procfs.read(cmdline)):
         if name != "isolcpus":
             continue
-        flags = [part for part in value.strip('"').split(",") if part[:1].isalpha()]
-        cpus = [part for part in value.strip('"').split(",") if part[:1].isdigit()]
+        flags = [part for part in value.split(",") if part[:1].isalpha()]
+        cpus = [part for part in value.split(",") if part[:1].isdigit()]
         isolates = bool(cpus) and (not flags or "domain" in flags)
         found = ",".join(cpus) if isolates else None
     return found
@@ -183,7 +152,7 @@ def tickless_at_boot(nohz_full: str = NOHZ_FULL) -> str | None:
     None if there are none: the file is absent, empty or says ``(null)`` (drivers/base/cpu.c).
     """
     try:
-        cpus = Path(nohz_full).read_text(errors="replace").strip()
+        cpus = procfs.read(nohz_full).strip(procfs.BLANKS)
     except OSError:
         return None
     return cpus if cpus[:1].isdigit() else None
@@ -232,6 +201,7 @@ def require_all_but_btf() -> None:
     if os.geteuid() != 0:
         raise SystemCallError("loading a scheduler", errno.EPERM, "run this command as root")
     require_host()
+    require_few_cpus()
     require_no_isolation()
     require_no_other()
 

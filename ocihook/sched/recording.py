@@ -11,7 +11,7 @@ from types import FrameType
 from ocihook._bpf.pinned_array import PinnedArray
 from ocihook._bpf.switches import SwitchStream
 from ocihook.abi import Cell
-from ocihook.sched.probe import explained
+from ocihook.sched.pins import explained
 from ocihook.timeline.lanes import Lanes
 from ocihook.timeline.recording import FIXED_LABELS, Recording, Who
 

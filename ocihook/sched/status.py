@@ -7,7 +7,7 @@ from typing import Any
 
 from ocihook.abi import OCIHOOK_ABI_VERSION, SchedulerRecord
 from ocihook.errors import SchedulerUnavailable
-from ocihook.sched import probe
+from ocihook.sched import pins, probe
 from ocihook.sched.loader import is_running, read_record
 
 NS_PER_S = 1_000_000_000
@@ -30,7 +30,7 @@ def _state(record: SchedulerRecord | None) -> str:
     if is_running():
         return "running"
     if probe.running_ops() is not None:
-        probe.require_own_abi()
+        pins.require_own()
         return "foreign"
     return "ejected" if record is not None else "stopped"
 

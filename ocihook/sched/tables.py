@@ -16,7 +16,7 @@ from ocihook.abi import (
 )
 from ocihook.errors import SchedulerUnavailable
 from ocihook.sched.counts import Counters, changed_slots
-from ocihook.sched.probe import explained
+from ocihook.sched.pins import explained
 from ocihook.sched.usage import Reading
 from ocihook.topology import possible_cpus
 

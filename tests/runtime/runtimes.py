@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ocihook import mountinfo
 from ocihook.install import launcher
 
 TIMEOUT_S = 60
@@ -36,12 +37,10 @@ exec "$@"
 
 
 def cgroup2() -> Path | None:
-    """Return where this machine has cgroup2."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            return Path(left.split(" ")[4])
-    return None
+    """Return where this machine has cgroup2, and a path leads to it."""
+    table = mountinfo.read()
+    points = [each.point for each in table.of_kinds("cgroup2") if table.at(each.point) is not None]
+    return next((Path(point) for point in points if table.at(point).kind == "cgroup2"), None)
 
 
 def on_v1() -> bool:

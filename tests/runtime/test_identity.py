@@ -38,7 +38,7 @@ for name in (str(os.getpid()), str(pid)):
     (proc / name / "cgroup").write_text("".join(f"{x}\\n" for x in lines if x.startswith("0::")))
 (proc / "self").symlink_to(str(os.getpid()))
 try:
-    with cgroup.find(pid, str(proc)) as home:
+    with cgroup.find(pid, str(proc), joined="joined" in sys.argv) as home:
         print(json.dumps([home.path, home.cgid]))
 except OcihookError as error:
     print(json.dumps(str(error)))
@@ -61,10 +61,11 @@ class Tree:
         directory.mkdir(parents=True, exist_ok=True)
         return directory
 
-    def ask(self, pid: int, *wrap: str) -> Any:
+    def ask(self, pid: int, *wrap: str, joined: bool = False) -> Any:
         """Return the path and id that are found, or the error's text."""
+        more = ["joined"] if joined else []
         done = subprocess.run(
-            [*wrap, sys.executable, "-P", "-c", ASK, str(pid), self.scratch],
+            [*wrap, sys.executable, "-P", "-c", ASK, str(pid), self.scratch, *more],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -89,9 +90,9 @@ def start(tree: Tree) -> Iterator[Start]:
     """Start a process in a cgroup of the tree, then with ``unshare`` and the options given."""
     started = []
 
-    def process(cgroup: str, *options: str) -> int:
+    def process(cgroup: str, *options: str, by: str = "unshare") -> int:
         enter = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
-        sleep = [*(["unshare", *options] if options else []), "sleep", "1000"]
+        sleep = [*([by, *options] if options else []), "sleep", "1000"]
         child = subprocess.Popen(["sh", "-c", enter, "sh", tree.make(cgroup), *sleep])
         started.append(child)
         give_up_s = time.monotonic() + 30
@@ -141,6 +142,17 @@ def test_task_that_was_moved_out(tree: Tree, start: Start) -> None:
     assert "not below the root of its cgroup namespace" in tree.ask(pid)
 
 
+def test_joined_namespace(tree: Tree, start: Start) -> None:
+    """As podman's --cgroupns=container:ID: of a container beside it, or of what is above both."""
+    first, above = start("pod/c1", "--cgroup"), start("pod", "--cgroup")
+    for other in (first, above):
+        pid = start("pod/c2", f"--cgroup=/proc/{other}/ns/cgroup", by="nsenter")
+        assert tree.ask(pid, joined=True) == tree.expected("pod/c2")
+    assert "has joined another container's" in tree.ask(
+        start("pod/c2", f"--cgroup=/proc/{first}/ns/cgroup", by="nsenter")
+    )
+
+
 @pytest.mark.parametrize("options", [(), ("--cgroup",)], ids=["", "namespace"])
 @pytest.mark.parametrize("hook", ["c1", "c1/runtime"])
 def test_cgroup_of_the_hook_and_above_is_refused(
@@ -162,6 +174,23 @@ def test_hierarchy_of_which_a_part_is_mounted(tree: Tree, start: Start) -> None:
     assert tree.ask(pid, *wrap) == tree.expected("c1")
     wrap = ("unshare", "--mount", "sh", "-c", only, str(tree.make("c2")), str(point))
     assert "no mount of cgroup v2 shows it" in tree.ask(pid, *wrap)
+
+
+def test_covered_mount_is_not_the_one_that_counts(tree: Tree, start: Start) -> None:
+    """A hybrid layout over which cgroup2 is mounted later; then something over that, too."""
+    pid = start("c1", "--cgroup")
+    point = tree.scratch / "a\rb\u2028c"
+    point.mkdir()
+    lay = (
+        'mount -t tmpfs tmpfs "$1"; mkdir "$1/unified"; mount --bind "$0" "$1/unified"\n'
+        'mount --bind "$0" "$1"; umount --recursive --lazy /sys/fs/cgroup; shift'
+    )
+    over = lay.replace("; shift", '; mount -t tmpfs tmpfs "$1"; shift')
+    wrap = ("unshare", "--mount", "sh", "-c")
+    places = (str(tree.hierarchy), str(point))
+    assert tree.ask(pid, *wrap, f'{lay}; exec "$@"', *places) == tree.expected("c1")
+    said = tree.ask(pid, *wrap, f'{over}; exec "$@"', *places)
+    assert said.endswith(f"is covered by tmpfs at {point} (umount {point})")
 
 
 def test_hook_in_a_cgroup_namespace_sees_what_is_below(tree: Tree, start: Start) -> None:

@@ -49,7 +49,7 @@ class Host:
         escaped = str(self.tree).replace(" ", "\\040")
         self.mounts = (
             "22 1 0:20 / /proc rw - proc proc rw\n"
-            f"30 22 {os.major(device)}:{os.minor(device)} / {escaped} rw,nosuid shared:4 "
+            f"30 1 {os.major(device)}:{os.minor(device)} / {escaped} rw,nosuid shared:4 "
             "- cgroup2 cgroup2 rw,nsdelegate\n"
         )
         self.mounted(self.mounts)
@@ -86,12 +86,12 @@ class Host:
         (self.proc / "self" / "stat").write_text(stat(os.getpid(), hook))
         (self.proc / str(self.pid) / "stat").write_text(stat(self.pid, container))
 
-    def find(self) -> cgroup.Cgroup:
-        return cgroup.find(self.pid, str(self.proc))
+    def find(self, *, joined: bool = False) -> cgroup.Cgroup:
+        return cgroup.find(self.pid, str(self.proc), joined=joined)
 
-    def found(self) -> str:
+    def found(self, *, joined: bool = False) -> str:
         """Return the path of the cgroup that is found, which has to be the one that is opened."""
-        with self.find() as home:
+        with self.find(joined=joined) as home:
             where = self.make(home.path).stat()
             assert (home.cgid, os.fstat(home.directory).st_ino) == (where.st_ino, where.st_ino)
             return home.path

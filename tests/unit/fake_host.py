@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ocihook import __version__, paths
+from ocihook import __version__, paths, topology
 from ocihook.abi import SchedulerRecord
 from ocihook.doctor.examination import document, examine
 from ocihook.doctor.finding import Finding
@@ -58,6 +58,7 @@ class FakeHost:
     def _kernel(self) -> None:
         self.mounts(ROOT, CGROUP2, BPFFS)
         self.write("/proc/self/uid_map", "         0          0 4294967295\n")
+        self.write(topology.POSSIBLE, "0-3\n")
         self.write("/proc/cmdline", "BOOT_IMAGE=/vmlinuz-6.18 root=/dev/vda1 ro quiet\n")
         self.link("/proc/self/ns/cgroup", "cgroup:[4026531835]")
         self.write(f"{paths.CGROUPFS}/cgroup.controllers", "cpuset cpu io memory pids\n")

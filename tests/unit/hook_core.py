@@ -92,7 +92,9 @@ def stood_in(directory: Path) -> Iterator[Core]:
         patch.setattr(process, "finish", nothing)
         patch.setattr(paths, "CONFIG_FILE", "/nonexistent")
         patch.setattr(process, "read_stdin", lambda _limit: core.stdin)
-        patch.setattr(cgroup, "find", lambda _pid: Cgroup(77, "/c", os.open(directory, os.O_PATH)))
+        patch.setattr(
+            cgroup, "find", lambda _pid, joined: Cgroup(77, "/c", os.open(directory, os.O_PATH))
+        )
         patch.setattr(Cgroup, "mark", nothing)
         patch.setattr(bundle, "find", lambda _state: bundle.parse(core.config))
         patch.setattr(pinned, "register", register)

@@ -5,7 +5,8 @@
 OF_THE_INTERPRETER = {"_json", "_signal", "_stat", "_struct", "errno", "posix"}
 OF_OURS = {
     "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.limits",
-    "ocihook.mark", "ocihook.paths", "ocihook.policy", "ocihook.record", "ocihook.release",
+    "ocihook.mark", "ocihook.mountinfo", "ocihook.paths", "ocihook.policy", "ocihook.procfs",
+    "ocihook.record", "ocihook.release",
     "ocihook.hook", "ocihook.hook.annotations", "ocihook.hook.bundle", "ocihook.hook.cgroup",
     "ocihook.hook.fields", "ocihook.hook.identity", "ocihook.hook.json", "ocihook.hook.main",
     "ocihook.hook.process", "ocihook.hook.request", "ocihook.hook.stages", "ocihook.hook.state",

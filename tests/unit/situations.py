@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
+from fake_host import BPFFS as BPFFS_LINE
+from fake_host import CGROUP2, ROOT, FakeHost
 
-from ocihook import paths
+from ocihook import mountinfo, paths
 from ocihook._bpf import pinned, pinned_array, switches
 from ocihook._bpf.pinned import START_HINT
 from ocihook.cli import scheduler
 from ocihook.errors import AbiMismatch, SchedulerUnavailable, SystemCallError
 from ocihook.paths import BPFFS, PIN_DIR, PIN_ROOT
-from ocihook.sched import dump, loader, probe
+from ocihook.sched import dump, loader, pins, probe
 
 OTHER_USER = 1000
 
@@ -43,6 +44,16 @@ def another_abi(fake: FakeHost) -> None:
     fake.record = fake.rows = SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
 
 
+def covered_bpffs(fake: FakeHost) -> None:
+    """Another bpffs over the one with the pins, as some mount it without looking."""
+    for pin in fake.path(PIN_DIR).iterdir():
+        pin.unlink()
+    fake.path(PIN_DIR).rmdir()
+    fake.path(PIN_ROOT).rmdir()
+    fake.mounts(ROOT, CGROUP2, BPFFS_LINE, BPFFS_LINE.replace("34 23 0:30", "77 34 0:66"))
+    fake.record = fake.rows = SchedulerUnavailable("no ocihook scheduler is loaded", START_HINT)
+
+
 def unprivileged(fake: FakeHost) -> None:
     fake.become(euid=OTHER_USER)
 
@@ -62,12 +73,13 @@ def look_at(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("supported", "kernel_state", "running_ops"):
         real = getattr(probe, name)
         monkeypatch.setattr(probe, name, lambda *_, real=real: real(fake.host.sched_ext))
-    mount_type, require_own_abi = probe.mount_type, probe.require_own_abi
-    sysrq = fake.path("/proc/sysrq-trigger")
+    in_sight, own = pins.require_in_sight, pins.require_own
+    sysrq, table = fake.path("/proc/sysrq-trigger"), mountinfo.read
     pin_root, pin_dir = (str(fake.path(path)) for path in (PIN_ROOT, PIN_DIR))
     for module, name, value in (
-        (probe, "mount_type", lambda path, *_: mount_type(path, str(fake.host.mountinfo))),
-        (probe, "require_own_abi", lambda *_: require_own_abi(pin_root, pin_dir)),
+        (mountinfo, "read", lambda *_: table(str(fake.host.mountinfo))),
+        (pins, "require_in_sight", lambda *_: in_sight(pin_root, pin_dir)),
+        (pins, "require_own", lambda *_: own(pin_root, pin_dir)),
         (probe, "require_sound_btf", lambda: None),
         (loader, "PIN_ROOT", pin_root),
         (loader, "PIN_DIR", pin_dir),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocihook import topology
-from ocihook.errors import SystemCallError
+from ocihook.errors import SchedulerUnavailable, SystemCallError
 
 
 def write(path: Path, text: str) -> None:
@@ -76,8 +76,35 @@ def test_the_last_cache_counts_not_the_first_in_the_alphabet(sysfs: Path) -> Non
 
 
 def test_no_sysfs(tmp_path: Path) -> None:
-    with pytest.raises(SystemCallError, match="cpu/online: no such file or directory"):
+    with pytest.raises(SystemCallError) as refusal:
         topology.read(str(tmp_path))
+    assert str(refusal.value) == (
+        f"{tmp_path}/cpu/online: no such file or directory (mount sysfs at /sys)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("0-1151", 1151), ("0-511,1024-1535", 1535), ("0-1024", 1024), ("0,99999", 99999)],
+)
+def test_more_cpus_than_the_abi_can_name(tmp_path: Path, text: str, last: int) -> None:
+    for name, ask in (
+        ("online", lambda: topology.read(str(tmp_path))),
+        ("possible", lambda: topology.possible_cpus(str(tmp_path / "cpu" / "possible"))),
+    ):
+        path = tmp_path / "cpu" / name
+        write(path, text)
+        with pytest.raises(SchedulerUnavailable) as refusal:
+            ask()
+        assert str(refusal.value) == (
+            f"{path} goes to CPU {last}, and ocihook to CPU 1023 (boot with nr_cpus=1024, which"
+            " leaves the other CPUs unused)"
+        )
+
+
+def test_as_many_cpus_as_the_abi_can_name(tmp_path: Path) -> None:
+    write(tmp_path / "cpu" / "online", "0-1023")
+    assert topology.read(str(tmp_path)).online == (1 << 1024) - 1
 
 
 def test_this_machine() -> None:
@@ -99,5 +126,5 @@ def test_possible_cpus_of_this_machine() -> None:
 
 
 def test_possible_cpus_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(SystemCallError, match=r"possible: no such file .*is sysfs mounted"):
+    with pytest.raises(SystemCallError, match=r"possible: no such file .*mount sysfs"):
         topology.possible_cpus(str(tmp_path / "possible"))

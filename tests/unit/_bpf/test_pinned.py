@@ -5,6 +5,7 @@ import errno
 import os
 import posix
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from ocihook.errors import (
     SchedulerUnavailable,
     SystemCallError,
 )
+from ocihook.paths import PIN_DIR
 
 REQUEST = CellRequest(cgid=77, weight=300, container=b"c1")
 RELEASE = CellRelease(bundle_hash=5, container=b"c1")
@@ -208,6 +210,28 @@ def test_nothing_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(failure.value) == (
         "no ocihook scheduler is loaded (start it with: ocihook scheduler start)"
     )
+
+
+def test_nothing_is_pinned_and_something_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A start would only say what stands in its way: a bpffs over ours, or another scheduler."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/ops").write_text("ocihook_1.0\n")
+    monkeypatch.setattr(pinned, "SCHED_EXT", str(tmp_path))
+    monkeypatch.setattr(pinned, "obj_get", failing(errno.ENOENT))
+    with pytest.raises(SchedulerUnavailable) as failure:
+        pinned.register(REQUEST)
+    assert str(failure.value) == (
+        f"sched_ext runs ocihook_1.0, and nothing is pinned in {PIN_DIR} (see: ocihook doctor)"
+    )
+
+
+def test_one_pin_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pinned, "obj_get", failing(errno.ENOENT))
+    with pytest.raises(SchedulerUnavailable) as failure:
+        pinned.open_pin("cells", str(tmp_path))
+    assert str(failure.value) == f"{tmp_path}: no cells (see: ocihook doctor)"
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])

@@ -75,6 +75,12 @@ def test_line_of(place: tuple[str | int, ...], line: int) -> None:
     assert source.line_of(TEXT, place) == line
 
 
+def test_a_line_ends_at_a_newline_alone() -> None:
+    text = "# a\u2028b\x85c\n[limits]\nweight_max = 5\n"
+    tomllib.loads(text)
+    assert source.line_of(text, ("limits", "weight_max")) == 3
+
+
 def open_for(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 

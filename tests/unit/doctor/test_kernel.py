@@ -7,6 +7,7 @@ import os
 import pytest
 from fake_host import FakeHost
 
+from ocihook import topology
 from ocihook._bpf.kernel_btf import NoKernelBtf
 from ocihook.doctor.host import Host
 from ocihook.doctor.kernel import check
@@ -21,7 +22,7 @@ def test_healthy_host(fake: FakeHost) -> None:
 def test_this_kernel() -> None:
     """The real one: every check comes to a verdict."""
     found = {each.name: each for each in check(Host())}
-    assert list(found) == ["privileges", "sched_ext", "isolcpus", "nohz_full", "btf"]
+    assert list(found) == ["privileges", "sched_ext", "cpus", "isolcpus", "nohz_full", "btf"]
     assert (found["sched_ext"].verdict == "ok") == os.path.isdir("/sys/kernel/sched_ext")
 
 
@@ -34,9 +35,11 @@ def test_this_kernel() -> None:
          "; /boot/config-6.18.5+deb14-amd64: CONFIG_SCHED_CLASS_EXT=y"),
         ("/proc/config.gz", gzip.compress(b"CONFIG_BPF=y\n"),
          "; /proc/config.gz: no CONFIG_SCHED_CLASS_EXT"),
+        ("/proc/config.gz", gzip.compress(b"# see CONFIG_SCHED_CLASS_EXT =\nCONFIG_X=y\n"),
+         "; /proc/config.gz: no CONFIG_SCHED_CLASS_EXT"),
         ("/proc/config.gz", b"\x1f\x8bcut", ""),
     ],
-    ids=["off", "on but not there", "too old for it", "unreadable"],
+    ids=["off", "on but not there", "too old for it", "named in passing", "unreadable"],
 )  # fmt: skip
 def test_kernel_without_sched_ext(fake: FakeHost, path: str, content: bytes, said: str) -> None:
     fake.no_sched_ext()
@@ -44,6 +47,26 @@ def test_kernel_without_sched_ext(fake: FakeHost, path: str, content: bytes, sai
     ((verdict, name, evidence, mend),) = fake.bad("kernel")
     assert (verdict, name, evidence) == ("error", "sched_ext", NO_SCHED_EXT + said)
     assert mend.startswith("boot a kernel built with CONFIG_SCHED_CLASS_EXT=y")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "0-1151\n",
+            ("error", " goes to CPU 1151, and ocihook to CPU 1023",
+             "boot with nr_cpus=1024, which leaves the other CPUs unused"),
+        ),
+        (None, ("skipped", ": no such file or directory", "mount sysfs at /sys")),
+    ],
+    ids=["too many", "no sysfs"],
+)  # fmt: skip
+def test_number_of_cpus(fake: FakeHost, text: str | None, found: tuple[str, str, str]) -> None:
+    path = fake.write(topology.POSSIBLE, text or "")
+    if text is None:
+        path.unlink()
+    verdict, said, mend = found
+    assert fake.bad("kernel") == [(verdict, "cpus", f"{topology.POSSIBLE}{said}", mend)]
 
 
 def test_cpus_that_were_isolated_at_boot(fake: FakeHost) -> None:

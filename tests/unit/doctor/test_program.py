@@ -106,6 +106,27 @@ def test_package_of_another_version(fake: FakeHost) -> None:
     assert f"starts ocihook 0.0.7, this command is {__version__}" in evidence
 
 
+def test_version_is_what_is_assigned(fake: FakeHost) -> None:
+    """Not a line of the docstring that looks like it."""
+    text = f'"""Doc.\n\n__version__ = "0.0.1"\n"""\n\n__version__ = "{__version__}"\n'
+    fake.write(f"{LIBRARY}/ocihook/__init__.py", text)
+    assert fake.bad("program") == []
+    fake.write(f"{LIBRARY}/ocihook/__init__.py", "__version__ = (\n")
+    assert "starts ocihook unknown" in fake.bad("program")[0][2]
+
+
+@pytest.mark.parametrize("char", ["\u2003", "\x0b", "\r", "\x85"], ids=ascii)
+def test_interpreter_may_have_anything_in_its_name(fake: FakeHost, char: str) -> None:
+    """The kernel ends it at a blank or a tab alone (fs/binfmt_script.c)."""
+    interpreter = f"/opt/a{char}b/python3"
+    fake.program(interpreter, "Python 3.13.5")
+    text = launcher.text(fake.path("/usr/bin/python3"), (Path(LIBRARY),)).decode()
+    first, rest = text.split("\n", 1)
+    fake.write(HOOK_PROGRAM, f"#!{interpreter} -IS\n{rest}")
+    assert first.startswith("#!")
+    assert fake.bad("program") == []
+
+
 @pytest.mark.parametrize("line", ["sys.path += [x]", "sys.path += [", "sys.path += [1]", ""])
 def test_launcher_was_edited(fake: FakeHost, line: str) -> None:
     text = "".join(f"{each}\n" for each in ["#!", launcher.MARKER.decode(), line])

@@ -66,6 +66,9 @@ def test_command_is_read_as_it_was_written(fake: FakeHost, path: str, there: boo
         ("[Service]\nExecStart=\nExecStart=/%H/x\n", None),
         ("[Service]\nExecStart=\nExecStart=ocihook scheduler start\n", None),
         ('[Service]\nExecStart=\nExecStart="/opt/x\n', None),
+        ("[Service]\nX=a\u2028ExecStart=\nX=a\x0bExecStart=/opt/x\n", None),
+        ("[Service]\rExecStart=\rExecStart=/opt/x\r", "/opt/x"),
+        ("[Service]\nExecStart=\nExecStart=/opt/\u00a0\n", "/opt/\u00a0"),
     ],
 )
 def test_what_systemctl_edit_has_written_counts(

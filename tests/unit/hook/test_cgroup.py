@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from cgroup_host import INITIAL, THEIRS, Host, Kernel, pretend, private
 
+from ocihook import procfs
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
-from ocihook.hook import cgroup
+from ocihook.hook import cgroup, identity
 from ocihook.paths import CELL_MARK
 
 
@@ -109,10 +110,48 @@ def test_the_root_is_refused(host: Host) -> None:
         host.find()
 
 
-def test_a_removed_directory(host: Host) -> None:
+def test_a_removed_directory(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the two looks, as the kernel tells at the second."""
     host.is_in("0::/machine/c3\n")
+    read, looks = procfs.read, []
+
+    def second_look(path: str) -> str:
+        if path.endswith(f"/{host.pid}/cgroup"):
+            looks.append(path)
+            if len(looks) == 2:
+                host.is_in("0::/machine/c3 (deleted)\n")
+        return read(path)
+
+    monkeypatch.setattr(procfs, "read", second_look)
+    with pytest.raises(ProcessGone, match=f"cgroup of pid {host.pid}: removed"):
+        host.find()
+
+
+def test_a_task_that_has_left_a_removed_directory(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.is_in("0::/machine/c3\n")
+    start_ticks = identity._start_ticks
+
+    def meanwhile(path: str) -> int:
+        host.is_in("0::/machine/c2\n")
+        return start_ticks(path)
+
+    monkeypatch.setattr(identity, "_start_ticks", meanwhile)
     with pytest.raises(ProcessGone, match="cgroup /machine/c3: removed"):
         host.find()
+
+
+def test_a_directory_that_is_not_where_the_table_has_it(host: Host) -> None:
+    """A cgroup with a process in it is not removed: the reason is another one, and not silent."""
+    host.is_in("0::/machine/c3\n")
+    with pytest.raises(CgroupError) as caught:
+        host.find()
+    assert not isinstance(caught.value, ProcessGone)
+    assert str(caught.value) == (
+        f"cgroup /machine/c3: a process is in it, and there is no {host.tree}/machine/c3 (look at"
+        " /proc/self/mountinfo: what is mounted there shows another part of the hierarchy)"
+    )
 
 
 def test_something_mounted_over_it(host: Host) -> None:
@@ -144,8 +183,12 @@ def test_unified_path_beside_a_harmless_v1_hierarchy() -> None:
     assert cgroup.unified_path("2:net_cls:/\n1:name=systemd:/a\n0::/b/c:d\n", "x") == "/b/c:d"
 
 
-def line(root: str, point: str, kind: str = "cgroup2") -> str:
-    return f"30 22 0:26 {root} {point} rw shared:4 master:1 - {kind} none rw\n"
+def line(root: str, point: str, kind: str = "cgroup2", ids: str = "30 1") -> str:
+    return f"{ids} 0:26 {root} {point} rw shared:4 master:1 - {kind} none rw\n"
+
+
+COVERED = line("/", "/s/unified", ids="45 63") + line("/", "/s", "tmpfs", "63 1")
+"""A hybrid layout: whatever is mounted over /s covers this cgroup2."""
 
 
 @pytest.mark.parametrize(
@@ -158,12 +201,36 @@ def line(root: str, point: str, kind: str = "cgroup2") -> str:
         (line("/kubelet", "/sys/fs/cgroup"), "/kubelet", "/sys/fs/cgroup"),
         (line("/kube", "/one") + line("/", "/two"), "/kubelet/pod", "/two/kubelet/pod"),
         (line("/", "/a\\040b\\134c"), "/d", "/a b\\c/d"),
-        (line("/", "/one") + line("/pod", "/one"), "/pod/c1", "/one/c1"),
-        (line("/", "/one") + line("/pod", "/one") + line("/", "/two"), "/c1", "/two/c1"),
+        (line("/", "/one") + line("/pod", "/one", ids="31 30"), "/pod/c1", "/one/c1"),
+        (
+            line("/", "/one") + line("/pod", "/one", ids="31 30") + line("/", "/two", ids="32 1"),
+            "/c1",
+            "/two/c1",
+        ),
+        (COVERED + line("/", "/s", ids="64 63"), "/a", "/s/a"),
+        (COVERED, "/a", "/s/unified/a"),
+        (line("/", "/x\ry"), "/a", "/x\ry/a"),
+        (line("/", "/x\u2028y"), "/a", "/x\u2028y/a"),
     ],
 )
 def test_unified_mount(mountinfo: str, path: str, where: str) -> None:
     assert cgroup.unified_mount(mountinfo, path) == (where, os.makedev(0, 26))
+
+
+@pytest.mark.parametrize(
+    ("cover", "point", "mend"),
+    [
+        (line("/", "/s", "tmpfs", "64 63"), "/s/unified", "umount /s"),
+        (line("/", "/s/unified/a", "tmpfs", "64 45"), "/s/unified", "umount /s/unified/a"),
+    ],
+)
+def test_a_covered_mount_is_named_with_what_covers_it(cover: str, point: str, mend: str) -> None:
+    with pytest.raises(CgroupError) as caught:
+        cgroup.unified_mount(COVERED + cover, "/a/b")
+    assert str(caught.value) == (
+        f"cgroup /a/b: the mount of cgroup v2 at {point} is covered by tmpfs at"
+        f" {mend.removeprefix('umount ')} ({mend})"
+    )
 
 
 def test_unified_mount_that_is_not_there() -> None:

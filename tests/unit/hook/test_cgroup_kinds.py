@@ -113,6 +113,26 @@ def test_nested_engine_that_sees_a_part_of_the_tree_only(host: Host) -> None:
         assert os.path.samefile(f"/proc/self/fd/{home.directory}", host.make("/c9"))
 
 
+@pytest.mark.parametrize("root", ["/machine/first", "/machine", "/"])
+def test_joined_namespace_of_another_container_is_not_its_own(
+    host: Host, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    """podman --cgroupns=container:ID, and a pod's: the root is beside the container, or above."""
+    host.is_at("/machine/c1")
+    kernel = private(host, monkeypatch, root)
+    assert host.found(joined=True) == "/machine/c1"
+    assert not kernel.entered
+
+
+def test_joined_namespace_that_config_json_does_not_tell_of(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none to be read, say; both reasons are named."""
+    private(host, monkeypatch, "/machine/first")
+    with pytest.raises(CgroupError, match=r"moved out .*, or has joined another container's"):
+        host.find()
+
+
 @pytest.mark.parametrize("path", ["/..", "/../c1", "/../../machine/c1"])
 def test_container_outside_of_a_nested_engine_is_refused(host: Host, path: str) -> None:
     host.is_in(f"0::{path}\n")

@@ -23,7 +23,7 @@ REQUIRED = {"org.ocihook/required": "true"}
 FOUND = """
 import os
 from ocihook.hook import cgroup
-cgroup.find = lambda pid: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
+cgroup.find = lambda pid, joined: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
 cgroup.Cgroup.mark = lambda self, mark: None
 """
 ABSENT = "from ocihook._bpf import pinned; pinned.PIN_DIR = '/nonexistent'\n"

@@ -20,7 +20,7 @@ HEAVY = {"org.ocihook/weight": "5000"}
 FOUND = """
 import os
 from ocihook.hook import cgroup
-cgroup.find = lambda pid: cgroup.Cgroup(77, "/machine.slice/c1", os.open("/", os.O_RDONLY))
+cgroup.find = lambda pid, joined: cgroup.Cgroup(77, "/machine.slice/c1", os.open("/", os.O_RDONLY))
 cgroup.Cgroup.mark = lambda self, mark: None
 """
 REGISTERED = (

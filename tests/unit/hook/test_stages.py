@@ -66,7 +66,7 @@ def marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[bytes]:
     """What is written to the container's cgroup, which is found."""
     written: list[bytes] = []
     monkeypatch.setattr(
-        cgroup, "find", lambda pid: Cgroup(77, f"/{pid}", os.open(tmp_path, os.O_RDONLY))
+        cgroup, "find", lambda pid, joined: Cgroup(77, f"/{pid}", os.open(tmp_path, os.O_RDONLY))
     )
     monkeypatch.setattr(Cgroup, "mark", lambda _self, mark: written.append(mark))
     return written
@@ -189,7 +189,7 @@ def test_poststart_does_not(make: Make, scheduler: Scheduler) -> None:
 def test_a_process_that_has_ended(
     make: Make, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def find(pid: int) -> Cgroup:
+    def find(pid: int, *, joined: bool) -> Cgroup:
         raise ProcessGone(f"pid {pid}: ended")
 
     monkeypatch.setattr(cgroup, "find", find)
@@ -276,3 +276,33 @@ def test_poststop_says_what_else_fails(make: Make, scheduler: Scheduler) -> None
     scheduler.failure = SystemCallError("release", 1)
     with pytest.raises(SystemCallError, match="release: operation not permitted"):
         stages.poststop(make(pid=None))
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "joined"),
+    [
+        ([], False),
+        ([{"type": "cgroup"}], False),
+        ([{"type": "cgroup", "path": ""}], False),
+        ([{"type": "pid", "path": "/proc/7/ns/pid"}, {"type": "cgroup"}], False),
+        ([{"type": "cgroup", "path": "/proc/7/ns/cgroup"}], True),
+    ],
+)
+def test_a_namespace_with_a_path_is_another_containers(
+    make: Make,
+    scheduler: Scheduler,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    namespaces: list[dict[str, str]],
+    joined: bool,
+) -> None:
+    (bundle / "config.json").write_text(json.dumps({"linux": {"namespaces": namespaces}}))
+    told = []
+
+    def find(pid: int, *, joined: bool) -> Cgroup:
+        told.append(joined)
+        raise ProcessGone(f"pid {pid}: ended")
+
+    monkeypatch.setattr(cgroup, "find", find)
+    stages.poststart(make())
+    assert told == [joined]

@@ -38,7 +38,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[CellRequ
     monkeypatch.setitem(sys.modules, pinned.__name__, pinned)
     monkeypatch.setattr(ocihook._bpf, "pinned", pinned, raising=False)
     monkeypatch.setattr(
-        cgroup, "find", lambda pid: Cgroup(77, f"/{pid}", os.open(tmp_path, os.O_RDONLY))
+        cgroup, "find", lambda pid, joined: Cgroup(77, f"/{pid}", os.open(tmp_path, os.O_RDONLY))
     )
     monkeypatch.setattr(Cgroup, "mark", lambda _self, _mark: None)
     return requests

@@ -31,6 +31,12 @@ def test_lines_keep_what_stands_in_them() -> None:
     assert dump.parse(TRACE.format(written=3)) == (LINES, 0)
 
 
+@pytest.mark.parametrize("char", ["\r", "\x0b", "\x1c", "\x85", "\u2028"], ids=ascii)
+def test_a_tasks_name_ends_no_line(char: str) -> None:
+    trace = TRACE.format(written=3).replace("live", f"li{char}ve")
+    assert dump.parse(trace).lines[1:] == [LINES[1].replace("live", f"li{char}ve"), LINES[2]]
+
+
 def test_lines_that_were_overwritten_are_counted() -> None:
     assert dump.parse(TRACE.format(written=40)).lost == 37
     assert dump.parse("") == ([], 0)

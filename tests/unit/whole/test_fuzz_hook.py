@@ -141,7 +141,7 @@ NOTHING_REAL = """
 from ocihook._bpf import pinned
 from ocihook.hook import cgroup
 pinned.PIN_DIR = "/nonexistent"
-cgroup.find = lambda pid: cgroup.Cgroup(77, "/c", cgroup.os.open("/proc", 0))
+cgroup.find = lambda pid, joined: cgroup.Cgroup(77, "/c", cgroup.os.open("/proc", 0))
 cgroup.Cgroup.mark = lambda self, mark: None
 """
 """So that no made-up pid names a process of this machine."""

@@ -46,7 +46,7 @@ syscalls.prog_run = lambda fd, context: 0
 from ocihook._bpf import pinned
 from ocihook.hook import cgroup
 cgroup.Cgroup.mark = lambda self, mark: None
-cgroup.find = lambda pid: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
+cgroup.find = lambda pid, joined: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDONLY))
 """
 
 

@@ -72,6 +72,7 @@ HOSTS: dict[str, Callable[[FakeHost], None]] = {
     "not-root": situations.unprivileged,
     "pins-of-another-abi": situations.another_abi,
     "pins-of-another-build": situations.another_build,
+    "covered-bpffs": situations.covered_bpffs,
 }
 
 MENDS = {
@@ -83,7 +84,11 @@ MENDS = {
 """What works there with a kernel, and is left out here."""
 
 WORKS = {
-    *((host, "scheduler dump") for host in HOSTS if host.startswith(("foreign", "pins"))),
+    *(
+        (host, "scheduler dump")
+        for host in HOSTS
+        if host.startswith(("foreign", "pins", "covered"))
+    ),
     *((host, "scheduler stop") for host in ("without-sched-ext", "stopped", "foreign-scheduler")),
     ("pins-of-another-build", "scheduler start"),
 }

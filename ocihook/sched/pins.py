@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find out why the pins of a scheduler of ours that runs are not where they are looked for."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ocihook import mountinfo
+from ocihook.errors import AbiMismatch, SchedulerUnavailable
+from ocihook.paths import BPFFS, PIN_DIR, PIN_ROOT
+from ocihook.sched import probe
+
+RUNS = "an ocihook scheduler runs"
+
+
+def require_in_sight(
+    pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR, mounts: str = mountinfo.SELF
+) -> None:
+    """Raise if a scheduler of ours runs whose pins have another place or are out of sight.
+
+    Raises:
+        AbiMismatch: they are of another ABI, in a directory that this version does not look into.
+        SchedulerUnavailable: the bpffs that they are in is covered, or not mounted here.
+    """
+    if not probe.is_ours(probe.running_ops()):
+        return
+    try:
+        pinned = sorted(os.listdir(pin_root))
+    except FileNotFoundError:
+        pinned = []
+    except OSError:
+        return  # not for this user to see
+    others = [f"{pin_root}/{name}" for name in pinned if re.fullmatch(r"v\d+", name)]
+    if pin_dir in others:
+        return
+    if others:
+        raise AbiMismatch(
+            f"an ocihook scheduler of another version runs, pinned in {', '.join(others)}",
+            "stop it with that version, or remove the directory; then: ocihook scheduler start",
+        )
+    if not pinned and (unseen := why_unseen(mountinfo.read(mounts))):
+        raise SchedulerUnavailable(*unseen)
+
+
+def why_unseen(table: mountinfo.MountTable) -> tuple[str, str] | None:
+    """Return a sentence and a hint if pins may be in a bpffs that is out of sight."""
+    cover = table.holding(BPFFS)
+    if cover is not None and table.covered_at(BPFFS, "bpf") is not None:
+        by = "another bpffs" if cover.kind == "bpf" else cover.kind
+        return (
+            f"{RUNS}, and {by} at {cover.point} covers the bpffs with its pins",
+            f"umount {cover.point}",
+        )
+    if cover is None or (cover.point, cover.kind) != (BPFFS, "bpf"):
+        return (
+            f"{RUNS}, and the bpffs with its pins is not mounted here",
+            "run this command on the host, not in a container",
+        )
+    return None
+
+
+def require_own(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
+    """Raise if a scheduler of ours runs, and this version finds no pins of it.
+
+    Raises:
+        AbiMismatch: as :func:`require_in_sight`.
+        SchedulerUnavailable: that, or there are none.
+    """
+    require_in_sight(pin_root, pin_dir)
+    if probe.is_ours(probe.running_ops()) and _is_empty(pin_root):
+        raise SchedulerUnavailable(
+            f"{RUNS}, and nothing of it is pinned in {pin_root}",
+            "run this command where it was started, or end what holds its link: bpftool link",
+        )
+
+
+def _is_empty(directory: str) -> bool:
+    try:
+        return not os.listdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Have an error that ours is not there say why it is not, where the kernel has no place for it.
+
+    Raises:
+        SchedulerUnavailable: the kernel has no sched_ext, another scheduler runs, the pins of ours
+            are out of sight, or as it was.
+        AbiMismatch: ours runs, and has another ABI.
+    """
+    try:
+        yield
+    except SchedulerUnavailable:
+        probe.require_sched_ext()
+        probe.require_no_other()
+        require_own()
+        raise

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why pins are not in sight, with the whole message; on directories and mount tables of our own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_host import BPFFS, CGROUP2, ROOT
+
+from ocihook.errors import AbiMismatch, OcihookError, SchedulerUnavailable
+from ocihook.sched import pins, probe
+
+OVER = BPFFS.replace("34 23 0:30", "77 34 0:66")
+SYS = "78 23 0:67 / /sys rw - sysfs sysfs rw\n"
+
+Look = Callable[..., OcihookError | None]
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """Have a scheduler run, directories pinned and mounts; return what is raised."""
+    root = tmp_path / "ocihook"
+    table = tmp_path / "mountinfo"
+    read = pins.mountinfo.read
+    monkeypatch.setattr(pins.mountinfo, "read", lambda *_: read(table))
+
+    def asked(
+        ops: str | None,
+        *pinned: str,
+        mounts: tuple[str, ...] = (ROOT, CGROUP2, BPFFS),
+        require: Callable[..., None] = pins.require_own,
+    ) -> OcihookError | None:
+        monkeypatch.setattr(probe, "running_ops", lambda: ops)
+        for name in pinned:
+            (root / name).mkdir(parents=True)
+        table.write_text("".join(mounts))
+        try:
+            require(str(root), str(root / "v2"))
+        except OcihookError as error:
+            return error
+        return None
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("ops", "pinned"),
+    [
+        ("ocihook_1.0", ["v1", "v2"]),
+        ("ocihook_1.0", ["new"]),
+        ("lavd", ["v1"]),
+        ("lavd", []),
+        (None, ["v1"]),
+        (None, []),
+    ],
+)
+def test_nothing_to_explain(look: Look, ops: str | None, pinned: list[str]) -> None:
+    """Pins that are left over beside those of this version, or that nothing runs of, are none."""
+    assert look(ops, *pinned) is None
+    assert look(ops, mounts=(ROOT, CGROUP2, BPFFS, OVER)) is None
+
+
+def test_ours_of_another_abi(look: Look, tmp_path: Path) -> None:
+    error = look("ocihook_1.0", "v1")
+    assert isinstance(error, AbiMismatch)
+    assert str(error) == (
+        f"an ocihook scheduler of another version runs, pinned in {tmp_path}/ocihook/v1 (stop it"
+        " with that version, or remove the directory; then: ocihook scheduler start)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((BPFFS, OVER),
+         "another bpffs at /sys/fs/bpf covers the bpffs with its pins (umount /sys/fs/bpf)"),
+        ((BPFFS, OVER.replace("- bpf bpf", "- tmpfs x")),
+         "tmpfs at /sys/fs/bpf covers the bpffs with its pins (umount /sys/fs/bpf)"),
+        ((BPFFS, SYS), "sysfs at /sys covers the bpffs with its pins (umount /sys)"),
+        ((), "the bpffs with its pins is not mounted here (run this command on the host, not in a"
+             " container)"),
+        ((BPFFS,), "nothing of it is pinned in {root} (run this command where it was started, or"
+                   " end what holds its link: bpftool link)"),
+    ],
+    ids=["second bpffs", "tmpfs", "second sysfs", "no bpffs", "nothing pinned"],
+)  # fmt: skip
+def test_pins_out_of_sight(look: Look, tmp_path: Path, more: tuple[str, ...], said: str) -> None:
+    error = look("ocihook_1.0", mounts=(ROOT, CGROUP2, *more))
+    assert isinstance(error, SchedulerUnavailable)
+    said = said.replace("{root}", f"{tmp_path}/ocihook")
+    assert str(error) == f"an ocihook scheduler runs, and {said}"
+
+
+def test_a_start_waits_for_one_that_is_going(look: Look) -> None:
+    """What runs without pins may be on its way out; only what is out of sight is refused."""
+    assert look("ocihook_1.0", require=pins.require_in_sight) is None
+    assert look("ocihook_1.0", mounts=(ROOT, BPFFS, OVER), require=pins.require_in_sight)
