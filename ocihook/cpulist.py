@@ -28,12 +28,12 @@ _WORD = (1 << 64) - 1
 def parse(text: str) -> int:
     """Read a cpulist into a cpumask.
 
-    The grammar is the union of what the runtimes take, which is runc's
+    The grammar is that in which the runtimes themselves read, runc's
     (libcontainer ``ToCPUSet``, v1.3 to main): items separated by commas, each a
     number or ``first-last``; blanks around an item and empty items are
     ignored. No text at all is 0; a text that names no CPU ("," or " ") is an
-    error, as are blanks inside an item and strides ("0-10:2/4"), which no
-    runtime takes.
+    error, as are blanks inside an item and strides ("0-10:2/4"). Text that a
+    runtime hands to the kernel is for ``kernel_cpulist``.
 
     Raises:
         CpulistError: with the position (1 is the first character).
@@ -50,7 +50,7 @@ def parse(text: str) -> int:
         mask |= _item(text, item, start)
         start += len(item) + 1
     if not mask:
-        raise _error(text, 0, "no CPU is named")
+        raise refusal(text, 0, "no CPU is named")
     return mask
 
 
@@ -117,6 +117,12 @@ def from_words(words: tuple[int, ...]) -> int:
     return mask
 
 
+def refusal(text: str, offset: int, problem: str) -> CpulistError:
+    """Return the error about the character at `offset`, 0 being the first."""
+    shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
+    return CpulistError(f"cpulist {shown!a}: {problem} at position {offset + 1}")
+
+
 def _item(text: str, item: str, start: int) -> int:
     """Return the bits of one item, which begins at offset `start` of `text`."""
     body = item.lstrip(_BLANKS)
@@ -129,9 +135,9 @@ def _item(text: str, item: str, start: int) -> int:
     if after < len(body) and body[after] == "-":
         last, after = _number(text, body, after + 1, start)
     if after < len(body):
-        raise _error(text, start + after, f"unexpected {body[after]!a}")
+        raise refusal(text, start + after, f"unexpected {body[after]!a}")
     if first > last:
-        raise _error(text, start, f"range {first}-{last} runs backwards")
+        raise refusal(text, start, f"range {first}-{last} runs backwards")
     return ((1 << (last - first + 1)) - 1) << first
 
 
@@ -142,16 +148,11 @@ def _number(text: str, body: str, at: int, start: int) -> tuple[int, int]:
     while at < len(body) and body[at] in _DIGITS:
         number = number * 10 + ord(body[at]) - ord("0")
         if number >= MAX_CPUS:
-            raise _error(text, start + begin, f"CPU numbers are below {MAX_CPUS}")
+            raise refusal(text, start + begin, f"CPU numbers are below {MAX_CPUS}")
         at += 1
     if at == begin:
-        raise _error(text, start + begin, "expected a number")
+        raise refusal(text, start + begin, "expected a number")
     return number, at
-
-
-def _error(text: str, offset: int, problem: str) -> CpulistError:
-    shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
-    return CpulistError(f"cpulist {shown!a}: {problem} at position {offset + 1}")
 
 
 def _check(mask: int) -> None:

@@ -8,14 +8,14 @@ tests. The hook has hand-written parsers; one corpus of documents
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from ocihook import control_file, cpulist, go_pattern, schema_words
+from ocihook import control_file, cpulist, go_pattern, kernel_cpulist, schema_words
 from ocihook.errors import InputError
 
 NAMES = (
@@ -127,6 +127,8 @@ def _add_format(name: str, read: Callable[[str], object]) -> None:
 
 _add_format("regex", go_pattern.check)
 _add_format("cpulist", cpulist.parse)
+_add_format("kernel-cpulist", kernel_cpulist.parse)
+_add_format("kernel-nodelist", partial(kernel_cpulist.parse, last=kernel_cpulist.last_node))
 _add_format("cpu.weight", control_file.weight)
 _add_format("cpu.max", control_file.limit)
 _add_format("cpu.max.burst", control_file.burst)

@@ -80,14 +80,14 @@ class Bundle:
         self.realtime_runtime_us = cpu.integer("realtimeRuntime", -_S64_MAX - 1, _S64_MAX)
         self.realtime_period_us = cpu.integer("realtimePeriod", 0, _U64_MAX)
         self.idle = cpu.integer("idle", -_S64_MAX - 1, _S64_MAX)
-        self.cpus = _mask(cpu, "cpus")
-        self.mems = _mask(cpu, "mems")
+        self.cpus = _kernels_mask(cpu, "cpus")
+        self.mems = _kernels_mask(cpu, "mems")
         self.weight: int | None = None
         if resources.texts("unified"):
             self._unify(resources.table("unified"))
 
     def _unify(self, unified: Fields) -> None:
-        from ocihook import control_file
+        from ocihook import control_file, kernel_cpulist
 
         try:
             if (text := unified.text(key := "cpu.weight")) is not None:
@@ -100,9 +100,9 @@ class Bundle:
             if (text := unified.text(key := "cpu.idle")) is not None:
                 self.idle = control_file.idle(text)
             if (text := unified.text(key := "cpuset.cpus")) is not None:
-                self.cpus = cpulist.parse(text)
+                self.cpus = kernel_cpulist.parse(text)
             if (text := unified.text(key := "cpuset.mems")) is not None:
-                self.mems = cpulist.parse(text)
+                self.mems = kernel_cpulist.parse(text, kernel_cpulist.last_node)
         except BundleError:
             raise  # of `text`, and says where it is
         except InputError as error:
@@ -171,7 +171,22 @@ def _content(file: int, path: str) -> bytes:
     return data
 
 
+def _kernels_mask(fields: Fields, key: str) -> int:
+    """Read a list that runtimes write into the cgroup as it is."""
+    text = fields.text(key)
+    if not text:
+        return 0
+    from ocihook import kernel_cpulist
+
+    last = kernel_cpulist.last_node if key == "mems" else kernel_cpulist.last_cpu
+    try:
+        return kernel_cpulist.parse(text, last)
+    except CpulistError as error:
+        raise fields.error(key, str(error)) from None
+
+
 def _mask(fields: Fields, key: str) -> int:
+    """Read a list that runtimes read themselves."""
     text = fields.text(key)
     try:
         return cpulist.parse(text) if text else 0

@@ -26,6 +26,7 @@ MODULES = (
     "ocihook.paths",
     "ocihook.procfs",
     "ocihook.cpulist",
+    "ocihook.kernel_cpulist",
     "ocihook.mountinfo",
     "ocihook.policy",
     "ocihook.limits",

@@ -26,6 +26,7 @@ _REPLACED = {
 def check(document: Any, bundle: Bundle, machine: Machine) -> Iterator[Finding]:
     """Yield what is wrong with the CPU members of a config.json that was read as `bundle`."""
     yield from _lists(document, bundle, machine)
+    yield from _for_systemd(document)
     yield from _own(bundle, machine)
     yield from _time(document, bundle)
     yield from _weight(document, bundle)
@@ -55,6 +56,18 @@ def _lists(document: Any, bundle: Bundle, machine: Machine) -> Iterator[Finding]
             f"no such NUMA nodes here: {cpulist.format(bundle.mems & ~machine.nodes)}",
             *_place(document, "cpuset.mems", "mems"),
         )
+
+
+def _for_systemd(document: Any) -> Iterator[Finding]:
+    """Look at lists of which a runtime makes systemd's own form: it has to read them itself."""
+    path = member(document, str, "linux", "cgroupsPath") or ""
+    if ":" not in path or path.startswith("/"):
+        return
+    for place in ((*_CPU, "cpus"), (*_CPU, "mems"), (*_UNIFIED, "cpuset.cpus")):
+        try:
+            cpulist.parse(member(document, str, *place) or "")
+        except CpulistError as problem:
+            yield error(f"{problem}, to runtimes with systemd's cgroup driver", *place)
 
 
 def _own(bundle: Bundle, machine: Machine) -> Iterator[Finding]:

@@ -19,6 +19,13 @@ def check(document: Any) -> Iterator[Finding]:
         if kind in seen:
             yield error(f"a second namespace of type {kind}; runtimes refuse it", *_PATH, index)
         seen.add(kind)
+        if kind == "cgroup" and path:
+            yield warning(
+                "another container's cgroup namespace: the cell is that of the cgroup where the"
+                " process is",
+                *_PATH,
+                index,
+            )
         if path and path.startswith("/") and "\0" not in path and not os.path.exists(path):
             yield warning(f"{path[:64]!a} does not exist here", *_PATH, index, "path")
         if kind == "user" and not path and not items(document, "linux", "uidMappings"):

@@ -43,6 +43,19 @@ def cgroup2() -> Path | None:
     return next((Path(point) for point in points if table.at(point).kind == "cgroup2"), None)
 
 
+def control_group(controller: str, name: str) -> Path | None:
+    """Make a cgroup that has a controller, of v1 or of v2; None where none can be had as it is."""
+    table = mountinfo.read()
+    for each in (*table.of_kinds("cgroup"), *table.of_kinds("cgroup2")):
+        top = Path(each.point)
+        passed_on = top / "cgroup.subtree_control"
+        on_v2 = passed_on.exists() and controller in passed_on.read_text().split()
+        if controller in each.options or on_v2:
+            (top / name).mkdir()
+            return top / name
+    return None
+
+
 def on_v1() -> bool:
     """Tell whether the cpu controller is on cgroup v1 here, which no scheduler of ours is for."""
     lines = Path("/proc/self/cgroup").read_text().splitlines()

@@ -4,7 +4,8 @@
 # What `python3 -IS` has loaded before our first line differs between versions; the test asks it.
 OF_THE_INTERPRETER = {"_json", "_signal", "_stat", "_struct", "errno", "posix"}
 OF_OURS = {
-    "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors", "ocihook.limits",
+    "ocihook", "ocihook.abi", "ocihook.cell", "ocihook.cpulist", "ocihook.errors",
+    "ocihook.kernel_cpulist", "ocihook.limits",
     "ocihook.mark", "ocihook.mountinfo", "ocihook.paths", "ocihook.policy", "ocihook.procfs",
     "ocihook.record", "ocihook.release",
     "ocihook.hook", "ocihook.hook.annotations", "ocihook.hook.bundle", "ocihook.hook.cgroup",

@@ -58,6 +58,13 @@ def test_nothing_is_found_in_a_good_one() -> None:
     assert findings("config", CONFIG) == []
 
 
+@pytest.mark.parametrize("cpus", ["0-3:1/2", "0 1,2", "0-1:1/2,3", ","])
+def test_lists_that_the_kernel_reads_are_its_own(cpus: str) -> None:
+    """With the cgroupfs driver, runc and crun write them into cpuset.cpus as they are."""
+    for change in (cpu(cpus=cpus), unified(cpuset_cpus=cpus)):
+        assert findings("config", merged(merged(CONFIG, path("/a/b")), change)) == []
+
+
 P = "/linux/cgroupsPath"
 R = "/linux/resources/cpu"
 U = "/linux/resources/unified"
@@ -114,6 +121,8 @@ N = "/linux/namespaces"
         ({"linux": {"namespaces": [{"type": "cgroup", "path": "/nonexistent"}]}}, f"{N}/0/path",
          "warning", "'/nonexistent' does not exist here"),
         ({"linux": {"namespaces": []}}, "/linux", "warning", "no cgroup namespace"),
+        ({"linux": {"namespaces": [{"type": "cgroup", "path": "/proc/1/ns/cgroup"}]}}, f"{N}/0",
+         "warning", "another container's cgroup namespace: the cell is that of the cgroup where"),
         ({"linux": {"namespaces": [{"type": "user"}]}}, f"{N}/0", "error",
          "no linux.uidMappings"),
         ({"linux": {"namespaces": [{"type": "gravity"}]}}, f"{N}/0/type", "error",
@@ -144,6 +153,13 @@ N = "/linux/namespaces"
         (process(scheduler={}), S, "error", "'policy' is missing"),
         # CPUs.
         (cpu(cpus="4-5"), f"{R}/cpus", "error", "none of CPUs 4-5 is online here"),
+        (cpu(cpus="0-6:1/2"), f"{R}/cpus", "warning", "CPUs 4,6 are not online here"),
+        (merged(path("a.slice:x:y"), cpu(cpus="0-3:1/2")), f"{R}/cpus", "error",
+         "unexpected ':' at position 4, to runtimes with systemd's cgroup driver"),
+        (merged(path("a.slice:x:y"), cpu(mems="0 0")), f"{R}/mems", "error",
+         "unexpected ' ' at position 2, to runtimes with systemd's cgroup driver"),
+        (merged(path("a.slice:x:y"), unified(cpuset_cpus="0-1 2")), f"{U}/cpuset.cpus", "error",
+         "unexpected ' ' at position 4, to runtimes with systemd's cgroup driver"),
         (cpu(cpus="3-5"), f"{R}/cpus", "warning", "CPUs 4-5 are not online here"),
         (cpu(mems="1"), f"{R}/mems", "error", "no such NUMA nodes here: 1"),
         (unified(cpuset_cpus="5"), f"{U}/cpuset.cpus", "error", "none of CPUs 5 is online here"),
