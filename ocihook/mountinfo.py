@@ -51,6 +51,15 @@ class MountTable:
         marks = [f" - {kind} " for kind in kinds]
         return [Mount(line) for line in self._lines if any(mark in line for mark in marks)]
 
+    def reachable(self, kind: str) -> list[Mount]:
+        """Return the mounts of a kind whose places lead to them."""
+        found = []
+        for mount in self.of_kinds(kind):
+            seen = self.holding(mount.point)
+            if seen is not None and seen.id == mount.id:
+                found.append(mount)
+        return found
+
     def at(self, path: str) -> Mount | None:
         """Return the mount whose root is seen at a path; None where the path is no mount point."""
         found = self.holding(path)

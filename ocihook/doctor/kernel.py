@@ -2,6 +2,7 @@
 """The kernel: sched_ext, sound BTF; and whether the one who looks may see everything."""
 
 import gzip
+import os
 import re
 from collections.abc import Iterator
 
@@ -52,6 +53,9 @@ def _sched_ext(host: Host) -> Finding:
     try:
         probe.require_sched_ext(host.sched_ext)
     except SchedulerUnavailable as refusal:
+        if not host.exists(os.path.dirname(SCHED_EXT)):
+            evidence = refusal.args[0].removeprefix(str(host.root).rstrip("/"))
+            return TOPIC.error("sched_ext", evidence, refusal.hint)
         configured = _configured(host)
         evidence = f"kernel {host.release} has no sched_ext"
         if configured:

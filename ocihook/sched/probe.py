@@ -47,8 +47,14 @@ def require_sched_ext(sched_ext: str = SCHED_EXT) -> None:
     """Raise unless the kernel has sched_ext.
 
     Raises:
-        SchedulerUnavailable: it does not.
+        SchedulerUnavailable: it does not, or sysfs is not there to say so.
     """
+    if not os.path.isdir(os.path.dirname(sched_ext)):
+        raise SchedulerUnavailable(
+            f"{os.path.dirname(sched_ext)} is not there: no sysfs is mounted, or something else is"
+            " mounted over it",
+            "mount -t sysfs sysfs /sys, or unmount what covers it",
+        )
     if not supported(sched_ext):
         raise SchedulerUnavailable(
             f"kernel {os.uname().release} has no sched_ext",

@@ -17,7 +17,9 @@ from converge import task_use
 from load import cpus_seen_running, last_cpu, tasks_of
 from waiting import until
 
-from ocihook import cpulist
+from ocihook import control_file, cpulist
+from ocihook.errors import InputError
+from ocihook.hook import bundle
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -31,6 +33,19 @@ SYS_CLONE3 = 435
 """The same on all architectures (include/uapi/asm-generic/unistd.h)."""
 
 CLONE_INTO_CGROUP = 0x200000000
+
+
+IN_THE_KERNELS_GRAMMAR = (
+    ({"cpu": {"cpus": "0-1:1/2"}}, "0"),
+    ({"cpu": {"cpus": "0-N"}}, "0-1"),
+    ({"unified": {"cpuset.cpus": "all:1/2 N", "cpu.weight": "0x64"}}, "0-1"),
+)
+"""Resources with lists for two CPUs, and which CPUs they name."""
+
+LIMITS = (
+    "50000us 100000us", "max max", " 060000\t0100000 x", "max 200000", "50000", "maximum", "+50000",
+    "0x64", "max\u2003100000", "50000\u2003",
+)  # fmt: skip
 
 
 def clone_into(cgroup: Path, command: tuple[str, ...]) -> int:
@@ -58,6 +73,38 @@ def demand_on(pids: list[int], cpus: set[int]) -> None:
     """Demand that the tasks run there, and nowhere else, once they have run for a moment."""
     cpus_seen_running(pids, SETTLE_S)
     assert cpus_seen_running(pids, WATCHED_S) == cpus
+
+
+@pytest.mark.runtime
+def test_lists_and_limits_that_the_kernel_reads(runtime: str, make: Make) -> None:
+    """Runtimes write them as they are. What the kernel takes costs no container its cell."""
+    container = make(runtime, command=("/bin/sleep", "1000"))
+    document = container.document()
+    for resources, cpus in IN_THE_KERNELS_GRAMMAR:
+        document["linux"]["resources"] = resources
+        container.write(document)
+        container.create()
+        assert (container.cgroup / "cpuset.cpus").read_text() == f"{cpus}\n"
+        (cell,) = cells_of(container.id)
+        assert (cell["cpuset"], cell["weight"]) == (cpus, 100), resources
+        assert bundle.read(os.fspath(container.bundle)).cpus == cpulist.parse(cpus)
+        if resources is not IN_THE_KERNELS_GRAMMAR[-1][0]:
+            container.delete()
+    file = container.cgroup / "cpu.max"
+    for text in LIMITS:
+        file.write_text("max 100000")
+        try:
+            file.write_bytes(text.encode())
+            quota, period = file.read_text().split()
+            there = -1 if quota == "max" else int(quota), int(period)
+        except OSError:
+            there = None
+        try:
+            quota_us, period_us = control_file.limit(text)
+            read = quota_us, period_us or 100_000
+        except InputError:
+            read = None
+        assert there == read, text
 
 
 @pytest.mark.runtime

@@ -17,6 +17,11 @@ from bundle import TIMEOUT_S
 from command import Done, command
 from kernel import foreign_scheduler, kernel_state
 
+from ocihook._bpf import pinned
+from ocihook.doctor.examination import examine
+from ocihook.doctor.host import Host
+from ocihook.errors import SchedulerUnavailable
+from ocihook.paths import BPFFS
 from ocihook.sched import loader
 
 pytestmark = pytest.mark.once
@@ -75,6 +80,30 @@ def test_process_of_an_ordinary_user() -> None:
     )
     assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")
     assert re.fullmatch(f"{DENIED}\n", done.stderr), done.stderr
+
+
+def test_bpffs_over_the_pins() -> None:
+    """As CNI agents and unit files do that mount one without looking. The mend is what is told."""
+    loader.start()
+    subprocess.run(["mount", "-t", "bpf", "bpf", BPFFS], check=True)
+    try:
+        for words in (*COMMANDS, ("scheduler", "stop"), ("scheduler", "start")):
+            done = command(*words, check=False)
+            assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, ""), words
+            assert done.stderr == (
+                "ocihook: an ocihook scheduler runs, and another bpffs at /sys/fs/bpf covers the"
+                " bpffs with its pins (umount /sys/fs/bpf)\n"
+            ), words
+        (error,) = [each for each in examine(Host(), ["scheduler"]) if each.verdict == "error"]
+        assert (error.name, error.mend) == ("pins", "umount /sys/fs/bpf")
+        with pytest.raises(
+            SchedulerUnavailable, match=r"sched_ext runs ocihook.*nothing is pinned"
+        ):
+            pinned.sweep()
+    finally:
+        subprocess.run(["umount", BPFFS], check=True)
+    assert command("scheduler", "start").stdout == "scheduler already runs\n"
+    assert kernel_state() == "enabled"
 
 
 def test_beside_another_scheduler() -> None:

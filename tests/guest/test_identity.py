@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import copy
+import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from bundle import Container, Make
+from bundle import TIMEOUT_S, Container, Make
 from cells import cells_of
 from hook_calls import complaint, only_cell
 from podman import busybox_root, remove_all, run
 
 from ocihook._bpf.pinned import cell_of
+from ocihook.paths import HOOK_PROGRAM
 
 pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
 
@@ -51,6 +54,43 @@ def test_namespaces(runtime: str, make: Make) -> None:
     container.run()
     assert Path(f"/proc/{container.state()['pid']}/uid_map").read_text().split()[2] == "65536"
     assert_is_the_cell(container, "user namespace")
+
+
+def test_joined_namespace(runtime: str, make: Make) -> None:
+    """podman --cgroupns=container:ID: the root of that namespace is the other container's."""
+    first = make(runtime, "first", SLEEP).run()
+    second = make(runtime, "second", SLEEP)
+    document = second.document()
+    namespace = f"/proc/{first.state()['pid']}/ns/cgroup"
+    for each in document["linux"]["namespaces"]:
+        if each["type"] == "cgroup":
+            each["path"] = namespace
+    second.write(document)
+    second.run()
+    assert os.readlink(f"/proc/{second.state()['pid']}/ns/cgroup") == os.readlink(namespace)
+    assert_is_the_cell(first, "the namespace's own")
+    assert_is_the_cell(second, "beside its namespace")
+    second.delete()
+    assert cells_of(second.id) == []
+
+
+def test_cgroup2_that_is_mounted_over_a_hybrid(make: Make) -> None:
+    """Where a container's cgroup is to be found: through the mount that a path leads to."""
+    container = make("crun", command=SLEEP, stages=()).create()
+    state = {"ociVersion": "1.0.2", "id": container.id, "status": "created"}
+    state |= {"bundle": str(container.bundle), "pid": container.state()["pid"]}
+    script = (
+        "set -e; mount --make-rprivate /; mkdir -p /mnt/cg; mount --move /sys/fs/cgroup /mnt/cg;"
+        "mount -t tmpfs tmpfs /sys/fs/cgroup; mkdir /sys/fs/cgroup/unified;"
+        "mount --move /mnt/cg /sys/fs/cgroup/unified;"
+        'mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup; exec "$@"'
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", HOOK_PROGRAM, "createRuntime"],
+        input=json.dumps(state), capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert_is_the_cell(container, "by the mount over the hybrid")
 
 
 def test_delegated_cgroup_is_inside_of_the_cell(make: Make) -> None:

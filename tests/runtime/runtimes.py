@@ -38,15 +38,13 @@ exec "$@"
 
 def cgroup2() -> Path | None:
     """Return where this machine has cgroup2, and a path leads to it."""
-    table = mountinfo.read()
-    points = [each.point for each in table.of_kinds("cgroup2") if table.at(each.point) is not None]
-    return next((Path(point) for point in points if table.at(point).kind == "cgroup2"), None)
+    return next((Path(each.point) for each in mountinfo.read().reachable("cgroup2")), None)
 
 
 def control_group(controller: str, name: str) -> Path | None:
     """Make a cgroup that has a controller, of v1 or of v2; None where none can be had as it is."""
     table = mountinfo.read()
-    for each in (*table.of_kinds("cgroup"), *table.of_kinds("cgroup2")):
+    for each in (*table.reachable("cgroup"), *table.reachable("cgroup2")):
         top = Path(each.point)
         passed_on = top / "cgroup.subtree_control"
         on_v2 = passed_on.exists() and controller in passed_on.read_text().split()

@@ -75,6 +75,7 @@ def test_a_mount_covers_what_was_below_its_place() -> None:
     assert [each.id for each in table.of_kinds("cgroup2")] == ["45", "64"]
     assert held(table, "/sys/fs/cgroup/unified/a") == held(table, "/sys/fs/cgroup/a") == "64"
     assert held(MountTable(ROOT + UNIFIED + TMPFS), "/sys/fs/cgroup/unified/a") == "45"
+    assert [each.id for each in table.reachable("cgroup2")] == ["64"]
     covered = table.covered_at("/sys/fs/cgroup/unified", "cgroup2")
     assert covered is not None
     assert covered.id == "45"

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ocihook
+from ocihook import mountinfo
 from ocihook.install import launcher, pack
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -86,8 +87,6 @@ def container(directory: Path) -> Iterator[Path]:
 
 
 def _cgroup2() -> Path:
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            return Path(left.split(" ")[4])
+    for each in mountinfo.read().reachable("cgroup2"):
+        return Path(each.point)
     raise SystemExit("bench hook: this machine has no cgroup2; mount it")

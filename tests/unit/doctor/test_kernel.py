@@ -49,6 +49,19 @@ def test_kernel_without_sched_ext(fake: FakeHost, path: str, content: bytes, sai
     assert mend.startswith("boot a kernel built with CONFIG_SCHED_CLASS_EXT=y")
 
 
+def test_no_sysfs(fake: FakeHost) -> None:
+    """The kernel may have everything; without sysfs nothing tells."""
+    fake.no_sched_ext()
+    fake.path("/sys/kernel").rmdir()
+    (found,) = [each for each in fake.bad("kernel") if each[1] == "sched_ext"]
+    assert found == (
+        "error",
+        "sched_ext",
+        "/sys/kernel is not there: no sysfs is mounted, or something else is mounted over it",
+        "mount -t sysfs sysfs /sys, or unmount what covers it",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

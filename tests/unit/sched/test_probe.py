@@ -51,6 +51,15 @@ def test_kernel_without_sched_ext(tmp_path: Path) -> None:
     assert refusal.value.exit_code == os.EX_UNAVAILABLE
 
 
+def test_no_sysfs_says_nothing_of_the_kernel(tmp_path: Path) -> None:
+    with pytest.raises(SchedulerUnavailable) as refusal:
+        probe.require_sched_ext(str(tmp_path / "kernel/sched_ext"))
+    assert str(refusal.value) == (
+        f"{tmp_path}/kernel is not there: no sysfs is mounted, or something else is mounted over"
+        " it (mount -t sysfs sysfs /sys, or unmount what covers it)"
+    )
+
+
 def test_kernel_with_sched_ext(sched_ext: Path) -> None:
     assert probe.supported(str(sched_ext))
     assert probe.kernel_state(str(sched_ext)) == "disabled"
