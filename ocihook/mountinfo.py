@@ -11,6 +11,7 @@ from ocihook import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SELF = "/proc/self/mountinfo"
@@ -40,21 +41,20 @@ class Mount:
 class MountTable:
     """All mounts of a mount namespace, in the kernel's order."""
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        """Remember the text; of thousands of lines a caller needs a few."""
-        self._lines = [line for line in procfs.lines(text) if " - " in line]
+        """Remember the text: of thousands of lines, a hook needs a few."""
+        self._text = "\n" + text
 
-    def of_kinds(self, *kinds: str) -> list[Mount]:
-        """Return the mounts of some kinds of file system, covered ones included."""
-        marks = [f" - {kind} " for kind in kinds]
-        return [Mount(line) for line in self._lines if any(mark in line for mark in marks)]
+    def of_kind(self, kind: str) -> list[Mount]:
+        """Return the mounts of a kind of file system, covered ones included."""
+        return [mount for mount in self._with(f" - {kind} ") if mount.kind == kind]
 
     def reachable(self, kind: str) -> list[Mount]:
         """Return the mounts of a kind whose places lead to them."""
         found = []
-        for mount in self.of_kinds(kind):
+        for mount in self.of_kind(kind):
             seen = self.holding(mount.point)
             if seen is not None and seen.id == mount.id:
                 found.append(mount)
@@ -71,22 +71,40 @@ class MountTable:
         None where the table does not have it, as in a chroot.
         """
         steps = _steps(path)
-        ids: set[str] = set()
-        on: dict[tuple[str, str], str] = {}
-        for line in self._lines:
-            number, parent, _, _, point, _ = line.split(" ", 5)
-            ids.add(number)
-            if _unescape(point) in steps:
-                on[parent, _unescape(point)] = line
-        return _walk(steps, ids, on)
+        # Options begin with "rw" or "ro": so the place "/" is told from the root of that name.
+        there = [*self._with(" / r"), *(self._with(f" {_escape(steps[1])}") if steps[1:] else ())]
+        on = {(mount.parent, mount.point): mount for mount in there if mount.point in steps}
+        # A root's parent is not listed, or it is its own (rootfs). In a chroot the mount that the
+        # walk begins in may not be listed either; it is then the only parent without a line.
+        first = {
+            mount.point: mount
+            for mount in on.values()
+            if mount.parent == mount.id or f"\n{mount.parent} " not in self._text
+        }
+        current = first.get("/")
+        for step in steps[1:]:  # a walk begins below what is mounted over the root
+            found = first.get(step) if current is None else on.get((current.id, step))
+            while found is not None:
+                current = found
+                found = on.get((current.id, step))
+        return current
 
     def covered_at(self, path: str, kind: str) -> Mount | None:
         """Return the mount of a kind at a path that another one covers; None if there is none."""
         seen = self.holding(path)
-        for mount in self.of_kinds(kind):
+        for mount in self.of_kind(kind):
             if mount.point == path and (seen is None or mount.id != seen.id):
                 return mount
         return None
+
+    def _with(self, part: str) -> "Iterator[Mount]":
+        """Yield the mounts in whose lines a text is."""
+        at = self._text.find(part)
+        while at >= 0:
+            end = self._text.find("\n", at)
+            end = len(self._text) if end < 0 else end
+            yield Mount(self._text[self._text.rfind("\n", 0, at) + 1 : end])
+            at = self._text.find(part, end)
 
 
 def read(path: "str | Path" = SELF) -> MountTable:
@@ -107,22 +125,11 @@ def _steps(path: str) -> list[str]:
     return steps
 
 
-def _walk(steps: list[str], ids: set[str], on: dict[tuple[str, str], str]) -> Mount | None:
-    """Go from mount to mount; `on` has the lines by parent and place."""
-    # A root's parent is not listed, or it is its own (rootfs). In a chroot the mount that the walk
-    # begins in may not be listed either; it is then the only parent without a line.
-    first = {
-        place: line
-        for (parent, place), line in on.items()
-        if parent not in ids or line.startswith(f"{parent} {parent} ")
-    }
-    current = Mount(first["/"]) if "/" in first else None
-    for step in steps[1:]:  # a walk begins below what is mounted over the root
-        line = first.get(step) if current is None else on.get((current.id, step))
-        while line is not None:
-            current = Mount(line)
-            line = on.get((current.id, step))
-    return current
+def _escape(path: str) -> str:
+    for code, char in reversed(_ESCAPES):
+        if char != "#":  # nobody escapes that in a path
+            path = path.replace(char, code)
+    return path
 
 
 def _unescape(field: str) -> str:

@@ -39,7 +39,7 @@ def check(host: Host) -> Iterator[Finding]:
             f"umount {cover.point}",
         )
     else:
-        others = ", ".join(each.point for each in table.of_kinds("bpf"))
+        others = ", ".join(each.point for each in table.of_kind("bpf"))
         yield TOPIC.error(
             "mount",
             f"/proc/self/mountinfo: {found.kind if found else 'nothing'} is mounted at {BPFFS}"

@@ -36,8 +36,8 @@ def check(host: Host) -> Iterator[Finding]:
 
 
 def _layout(table: mountinfo.MountTable) -> Finding:
-    v1 = table.of_kinds("cgroup")
-    v2 = [each.point for each in table.of_kinds("cgroup2")]
+    v1 = table.of_kind("cgroup")
+    v2 = [each.point for each in table.of_kind("cgroup2")]
     found, cover = table.at(CGROUPFS), table.holding(CGROUPFS)
     scheduling = [name for name in SCHEDULING if any(name in each.options for each in v1)]
     if found is not None and found.kind == "cgroup2" and not scheduling:

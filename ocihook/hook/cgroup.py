@@ -171,7 +171,7 @@ def unified_mount(mountinfo: str, path: str) -> tuple[str, int]:
     """
     table = MountTable(mountinfo)
     covered = None
-    for mount in table.of_kinds("cgroup2"):
+    for mount in table.of_kind("cgroup2"):
         root = mount.root.rstrip("/")
         if path == root or path.startswith(root + "/"):
             where = mount.point + path[len(root) :].rstrip("/")

@@ -23,7 +23,7 @@ def held(table: MountTable, path: str) -> str | None:
 
 def test_a_line() -> None:
     line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=c\n"
-    (found,) = MountTable(line).of_kinds("ext3")
+    (found,) = MountTable(line).of_kind("ext3")
     assert (found.id, found.parent, found.device) == ("36", "35", "98:0")
     assert (found.root, found.point, found.kind) == ("/mnt1", "/mnt2", "ext3")
     assert found.options == {"rw", "noatime", "errors=c"}
@@ -31,7 +31,7 @@ def test_a_line() -> None:
 
 def test_escapes_and_a_source_without_a_name() -> None:
     line = "36 35 0:9 /a\\134040 /b\\040c\\011\\012\\043 ro - tmpfs  size=1k\n"
-    (found,) = MountTable(line).of_kinds("tmpfs")
+    (found,) = MountTable(line).of_kind("tmpfs")
     assert (found.root, found.point) == ("/a\\040", "/b c\t\n#")
     assert found.options == {"ro", "size=1k"}
 
@@ -45,7 +45,7 @@ def test_a_mount_point_may_have_anything_in_its_name(tmp_path: Path, char: str) 
     sshfs = f"99 23 0:44 / {point} rw,relatime - fuse.sshfs host:/ rw\n"
     path.write_bytes((ROOT + sshfs + CGROUP2 + BPFFS).encode())
     table = mountinfo.read(path)
-    assert [each.point for each in table.of_kinds("fuse.sshfs")] == [point]
+    assert [each.point for each in table.of_kind("fuse.sshfs")] == [point]
     assert held(table, f"{point}/c") == "99"
     assert held(table, "/sys/fs/bpf/ocihook") == "34"
     assert table.at("/sys/fs/cgroup") is not None
@@ -72,7 +72,7 @@ def test_mount_that_holds_a_path() -> None:
 def test_a_mount_covers_what_was_below_its_place() -> None:
     """A hybrid layout over which cgroup2 was mounted later: `unified` is not in what is seen."""
     table = MountTable(ROOT + UNIFIED + TMPFS + AGAIN)
-    assert [each.id for each in table.of_kinds("cgroup2")] == ["45", "64"]
+    assert [each.id for each in table.of_kind("cgroup2")] == ["45", "64"]
     assert held(table, "/sys/fs/cgroup/unified/a") == held(table, "/sys/fs/cgroup/a") == "64"
     assert held(MountTable(ROOT + UNIFIED + TMPFS), "/sys/fs/cgroup/unified/a") == "45"
     assert [each.id for each in table.reachable("cgroup2")] == ["64"]
