@@ -86,7 +86,8 @@ class MountTable:
             found = first.get(step) if current is None else on.get((current.id, step))
             while found is not None:
                 current = found
-                found = on.get((current.id, step))
+                # Each once: ids are given away again, also while the table is being read.
+                found = on.pop((current.id, step), None)
         return current
 
     def covered_at(self, path: str, kind: str) -> Mount | None:

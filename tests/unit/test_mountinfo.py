@@ -105,6 +105,12 @@ def test_rootfs_is_its_own_parent() -> None:
     assert (held(table, "/a/b"), held(table, "/b")) == ("30", "1")
 
 
+def test_ids_that_were_given_away_again_make_no_circle() -> None:
+    line = "{} {} 0:9 / /a rw - tmpfs tmpfs rw\n"
+    table = MountTable(ROOT + line.format(5, 23) + line.format(6, 5) + line.format(5, 6))
+    assert held(table, "/a/b") in ("5", "6")
+
+
 def test_in_a_chroot_the_root_may_have_no_line() -> None:
     table = MountTable(CGROUP2 + "90 30 0:50 / /sys/fs/cgroup/a rw - tmpfs tmpfs rw\n")
     assert held(table, "/sys/fs/cgroup/a/b") == "90"
