@@ -8,6 +8,9 @@ from ocihook.errors import ConfigError
 
 MAX_CONFIG_BYTES = 256 << 10
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors begin UTF-8 with it; the engines' readers of TOML drop it, too."""
+
 HINT = "see: ocihook config check"
 
 
@@ -26,6 +29,7 @@ def read(file: int, path: str) -> str:
         data += chunk
     if len(data) > MAX_CONFIG_BYTES:
         raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes", "take out comments")
+    data = data.removeprefix(BYTE_ORDER_MARK)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which directories podman and CRI-O read hooks from: their configuration, in their own order."""
+"""Which directories podman and CRI-O read hooks from: their configuration, in their own order.
 
+Both read TOML by BurntSushi's package: it drops a byte order mark, and does not mind the case of
+names.
+"""
+
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,17 +81,38 @@ def podman_files(host: Host, *, since_6: bool) -> list[Path]:
 def crio_hooks_dirs(host: Host) -> tuple[list[str], list[str]]:
     """Return CRI-O's hooks_dir, and the files that say so (crio.conf(5), crio.conf.d(5)).
 
+    Every file below crio.conf.d counts, whatever its name is: OpenShift has ``00-default`` there
+    (CRI-O's pkg/config, UpdateFromPath).
+
     Raises:
         MalformedSettings: one of the files is no TOML, or has no list there.
     """
     dirs, said = [HOOKS_DIR], []
     main = host.path("/etc/crio/crio.conf")
-    for path in _existing([main, *_drop_ins([main])]):
+    for path in [*_existing([main]), *_below(host, main.with_name("crio.conf.d"))]:
         value = _at(_parse(host, path), "crio", "runtime", "hooks_dir")
-        if value is not None:
-            dirs, _ = _attributed(value, False, host.shown(path))
-            said.append(host.shown(path))
+        if value is None:
+            continue
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise MalformedSettings(f"{host.shown(path)}: hooks_dir: not a list of strings")
+        dirs = value
+        said.append(host.shown(path))
     return dirs, said
+
+
+def _below(host: Host, directory: Path) -> list[Path]:
+    """Return all files below a directory in the order of Go's filepath.Walk, links not followed."""
+    try:
+        names = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise MalformedSettings(f"{host.shown(directory)}: {reason(error)}") from None
+    found = []
+    for name in names:
+        path = directory / name
+        found += _below(host, path) if path.is_dir() and not path.is_symlink() else [path]
+    return found
 
 
 def _existing(files: Iterable[Path]) -> list[Path]:
@@ -106,7 +132,7 @@ def _drop_ins(main_files: Iterable[Path]) -> list[Path]:
 def _parse(host: Host, path: Path) -> dict[str, Any]:
     shown = host.shown(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise MalformedSettings(f"{shown}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
@@ -115,7 +141,10 @@ def _parse(host: Host, path: Path) -> dict[str, Any]:
 
 def _at(document: Any, *names: str) -> Any:
     for name in names:
-        document = document.get(name) if isinstance(document, dict) else None
+        if not isinstance(document, dict):
+            return None
+        same = (key for key in document if key.lower() == name)
+        document = document.get(name if name in document else next(same, name))
     return document
 
 
@@ -123,7 +152,19 @@ def _attributed(value: Any, append: bool, where: str) -> tuple[list[str], bool]:
     """Take apart a list of strings that may hold ``{append = true}``."""
     if not isinstance(value, list):
         raise MalformedSettings(f"{where}: hooks_dir: not a list")
-    for attributes in value:
-        if isinstance(attributes, dict):
-            append = attributes.get("append", append) is True
+    for each in value:
+        if isinstance(each, dict):
+            append = _appends(each, append, where)
+        elif not isinstance(each, str):
+            raise MalformedSettings(f"{where}: hooks_dir: an item is neither string nor table")
     return [each for each in value if isinstance(each, str)], append
+
+
+def _appends(attributes: dict[str, Any], append: bool, where: str) -> bool:
+    for name, value in attributes.items():
+        if name != "append":
+            raise MalformedSettings(f"{where}: hooks_dir: {name[:64]!a} is no attribute")
+        if not isinstance(value, bool):
+            raise MalformedSettings(f"{where}: hooks_dir: append is no boolean")
+        append = value
+    return append

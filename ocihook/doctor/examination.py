@@ -38,7 +38,7 @@ def examine(host: Host, topics: Collection[str] = TOPICS) -> list[Finding]:
     needs_runtimes = not {"runtimes", "hooks.d", "program"}.isdisjoint(topics)
     installed = runtimes.find(host) if needs_runtimes else []
     engines = hook_dirs.engines(host, installed)
-    files = list(hooks_d.read(host, hook_dirs.directories(engines)))
+    files = list(hooks_d.read(host, hook_dirs.directories(host, engines)))
     of_files: dict[str, Callable[[], Iterable[Finding]]] = {
         "runtimes": lambda: runtimes.check(installed),
         "hooks.d": lambda: [

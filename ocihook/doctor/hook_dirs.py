@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from ocihook.doctor.engine_conf import MalformedSettings, crio_hooks_dirs, podman_hooks_dirs
 from ocihook.doctor.finding import Finding, Topic
+from ocihook.doctor.hooks_engines import STOPS
 from ocihook.doctor.host import Host
-from ocihook.doctor.runtimes import Installed, podman_version
+from ocihook.doctor.quirks import Version
+from ocihook.doctor.runtimes import Installed, version_of
 from ocihook.install.hooks import STAGES, file_name
 from ocihook.paths import HOOKS_DIR
 
@@ -25,30 +27,35 @@ class Engine(NamedTuple):
     """An engine's settings as they were found.
 
     ``dirs`` is None where they cannot be used; ``source`` then says why, and otherwise where they
-    stand.
+    stand. ``version`` is the program's, None where it is not known.
     """
 
     name: str
     dirs: list[str] | None
     source: str
+    version: Version | None
 
 
 def engines(host: Host, installed: list[Installed]) -> list[Engine]:
     """Return each engine that reads hooks.d files, with the directories that it reads."""
     there = {each.program for each in installed}
     readers: dict[str, Settings] = {
-        "podman": lambda: podman_hooks_dirs(host, podman_version(installed)),
+        "podman": lambda: podman_hooks_dirs(host, version_of("podman", installed)),
         "crio": lambda: crio_hooks_dirs(host),
     }
-    return [_engine(name, read) for name, read in readers.items() if name in there]
+    return [
+        _engine(name, read, version_of(name, installed))
+        for name, read in readers.items()
+        if name in there
+    ]
 
 
-def _engine(name: str, read: Settings) -> Engine:
+def _engine(name: str, read: Settings, version: Version | None) -> Engine:
     try:
         dirs, said = read()
     except MalformedSettings as error:
-        return Engine(name, None, str(error))
-    return Engine(name, dirs, f"of {said[-1]}" if said else "by default")
+        return Engine(name, None, str(error), version)
+    return Engine(name, dirs, f"of {said[-1]}" if said else "by default", version)
 
 
 def ours_in(host: Host, directory: str) -> list[str]:
@@ -57,28 +64,40 @@ def ours_in(host: Host, directory: str) -> list[str]:
     return [name for name in names if os.path.lexists(host.path(directory) / name)]
 
 
-def directories(found: list[Engine]) -> list[str]:
-    """Return every directory to look into: what engines read, and where our files may be."""
+def directories(host: Host, found: list[Engine]) -> list[str]:
+    """Return every directory to look into: what engines read, and where our files may be.
+
+    One that has several names, by links say, is there once, by the first of them.
+    """
     read = [directory for engine in found for directory in engine.dirs or ()]
-    usual = [HOOKS_DIR, OVERRIDE_DIR]
-    return list(dict.fromkeys(each.rstrip("/") for each in [*read, *usual] if each[:1] == "/"))
+    by_place: dict[str, str] = {}
+    for each in [*read, HOOKS_DIR, OVERRIDE_DIR]:
+        if each.startswith("/"):
+            by_place.setdefault(place(host, each), each.rstrip("/"))
+    return list(by_place.values())
+
+
+def place(host: Host, directory: str) -> str:
+    """Return where a directory really is, the same for all its names."""
+    return os.path.realpath(host.path(directory))
 
 
 def check(host: Host, found: list[Engine]) -> Iterator[Finding]:
     """Compare what the engines read with where our files are."""
-    with_ours = [each for each in directories(found) if ours_in(host, each)]
+    with_ours = [each for each in directories(host, found) if ours_in(host, each)]
     for engine in found:
         if engine.dirs is None:
             yield TOPIC.error(
                 engine.name,
-                f"{engine.source}; {engine.name} starts no container",
+                f"{engine.source}; {STOPS[engine.name]}",
                 "repair the file",
                 os.EX_CONFIG,
             )
             continue
         read = [directory.rstrip("/") for directory in engine.dirs]
         said = f"hooks_dir {engine.source}: {', '.join(read) or 'empty'}"
-        unread = [directory for directory in with_ours if directory not in read]
+        places = {place(host, directory) for directory in read if directory.startswith("/")}
+        unread = [directory for directory in with_ours if place(host, directory) not in places]
         if with_ours and unread == with_ours:
             yield TOPIC.error(
                 engine.name,

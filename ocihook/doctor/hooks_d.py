@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ocihook.doctor import hooks_format
-from ocihook.doctor.finding import Finding
-from ocihook.doctor.hook_dirs import TOPIC, Engine
+from ocihook.doctor.finding import Finding, Verdict
+from ocihook.doctor.hook_dirs import TOPIC, Engine, place
+from ocihook.doctor.hooks_engines import STOPS, objections
 from ocihook.doctor.host import Host, reason
 from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
 from ocihook.paths import CONFIG_FILE, HOOKS_DIR
@@ -80,9 +81,8 @@ def check(
     host: Host, files: list[HookFile], engines: list[Engine], policy: Policy
 ) -> Iterator[Finding]:
     """Look at every file, then at what ours say, by what the engines that are there read."""
-    read = {directory.rstrip("/") for engine in engines for directory in engine.dirs or ()}
     for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
-        yield from _directory(host, list(beside), in_use=directory in read)
+        yield from _directory(host, list(beside), _readers(host, directory, engines))
     ours = {each.name: each for each in files if each.ours and not each.fault}
     missing = [name for name in map(file_name, STAGES) if name not in ours]
     if len(missing) == len(STAGES) and not engines:
@@ -96,7 +96,7 @@ def check(
         )
     for name in dict.fromkeys(each.name for each in files if each.ours):
         copies = [each for each in files if each.name == name]
-        if len(copies) > 1:
+        if len({os.path.realpath(host.path(each.path)) for each in copies}) > 1:
             yield TOPIC.note(
                 "files", f"{copies[-1].path} goes before {copies[0].path}", "keep one of them"
             )
@@ -115,12 +115,23 @@ def _places(ours: Iterable[HookFile], engines: list[Engine]) -> str:
     return ", ".join(dict.fromkeys(beside or read or [HOOKS_DIR]))
 
 
-def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[Finding]:
+def _readers(host: Host, directory: str, engines: list[Engine]) -> list[Engine]:
+    """Return the engines that read a directory, by whatever name."""
+    there = place(host, directory)
+    return [
+        engine
+        for engine in engines
+        if there in (place(host, each) for each in engine.dirs or () if each.startswith("/"))
+    ]
+
+
+def _directory(host: Host, files: list[HookFile], readers: list[Engine]) -> Iterator[Finding]:
     # A missing program hides what is wrong with the files after it (pkg/hooks, hooks.go New: the
     # first error is wrapped, and where it is ErrNotExist all are dropped).
     absent = [each for each in files if each.program and not host.exists(each.program)]
     wrong = [each for each in files if each.fault or each in absent]
     hidden = bool(wrong) and wrong[0] in absent
+    stops = ", and ".join(STOPS[engine.name] for engine in readers)
     for each in files:
         if each.fault == DENIED:
             yield TOPIC.skipped("file", f"{each.path}: {each.fault}", "run this command as root")
@@ -132,18 +143,17 @@ def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[F
                     " silence",
                     f"install the program, or remove {each.path}",
                 )
-        elif each.fault and in_use and not hidden:
-            # podman #6629.
+        elif each.fault and readers and not hidden:
             yield TOPIC.error(
                 "file",
-                f"{each.path}: {each.fault}; podman starts no container while it is there",
+                f"{each.path}: {each.fault}; {stops} while it is there",
                 _repair(each),
                 os.EX_CONFIG,
             )
-        elif each.fault and in_use:
+        elif each.fault and readers:
             yield TOPIC.warning(
                 "file",
-                f"{each.path}: {each.fault}; podman starts no container as soon as"
+                f"{each.path}: {each.fault}; {stops} as soon as"
                 f" {wrong[0].program}, of {wrong[0].path}, is there",
                 _repair(each),
             )
@@ -154,6 +164,19 @@ def _directory(host: Host, files: list[HookFile], *, in_use: bool) -> Iterator[F
                 " container",
                 "repair or remove it",
             )
+        else:
+            yield from _of_some(each, readers)
+
+
+def _of_some(file: HookFile, readers: list[Engine]) -> Iterator[Finding]:
+    """Say what only some of the engines that read a sound file have against it."""
+    for engine in readers:
+        for verdict, why in objections(engine.name, engine.version, file.document):
+            evidence = f"{file.path}: {why}"
+            if verdict is Verdict.ERROR:
+                yield TOPIC.error("file", evidence, _repair(file), os.EX_CONFIG)
+            else:
+                yield TOPIC.warning("file", evidence, _repair(file))
 
 
 def _repair(file: HookFile) -> str:

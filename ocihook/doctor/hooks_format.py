@@ -2,13 +2,15 @@
 """What engines have against a hooks.d file: a broken one keeps every container from starting.
 
 By containers/common pkg/hooks (read.go, 0.1.0/hook.go, 1.1.0/hook.go and when.go), not by our own
-schema, which asks for more. Left out are its regular expressions: they are RE2, and Python's
-``re`` refuses other ones. Pure.
+schema, which asks for more. What only some engines refuse is in ``hooks_engines``. Pure.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from ocihook import go_pattern
+from ocihook.errors import InputError
 
 STAGES = frozenset(
     (
@@ -25,7 +27,7 @@ STAGES = frozenset(
 
 LEGACY = ("", "0.1.0")
 CURRENT = ("1.0.0", "1.1.0")
-"""1.1.0 is of 2026; an engine before that refuses it."""
+"""1.1.0 is of 2026: container-libs pull request 1112."""
 
 Kinds = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Of members: whether a value is of the kind, and what the kind is called."""
@@ -50,7 +52,7 @@ def judge(document: Any) -> tuple[str, str]:
     """Return the fault of a document, empty where it has none, and the program that it names."""
     if not isinstance(document, dict):
         return "no JSON object", ""
-    members = _folded(document)
+    members = folded(document)
     version = members.get("version", "")
     if version in LEGACY:
         return _legacy(members)
@@ -59,12 +61,15 @@ def judge(document: Any) -> tuple[str, str]:
     for name in ("hook", "when"):
         if not isinstance(members.get(name, {}), dict):
             return f"{name} is no object", ""
-    hook, when = _folded(members.get("hook", {})), _folded(members.get("when", {}))
+    hook, when = folded(members.get("hook", {})), folded(members.get("when", {}))
+    if version == "1.0.0":
+        when.pop("annotationsor", None)  # unknown there, and left out
     fault = _mistyped(hook, "hook.", _HOOK) or _mistyped(when, "when.", _WHEN)
     program = hook.get("path")
     if not fault and not program:
         fault = "hook.path is missing"
-    return fault or _stages(members), program if isinstance(program, str) else ""
+    fault = fault or _patterns(when) or _stages(members)
+    return fault, program if isinstance(program, str) else ""
 
 
 def _legacy(members: dict[str, Any]) -> tuple[str, str]:
@@ -76,10 +81,39 @@ def _legacy(members: dict[str, Any]) -> tuple[str, str]:
         if not fault and one in members and several in members:
             fault = f"both {one} and {several} are there"
     stages = {"stages": members.get("stages", members.get("stage"))}
-    return fault or _stages(stages), program if isinstance(program, str) else ""
+    when = (
+        {
+            "commands": members.get("cmds", members.get("cmd", [])),
+            "annotations": dict.fromkeys(
+                members.get("annotations", members.get("annotation", [])), ""
+            ),
+        }
+        if not fault
+        else {}
+    )
+    return fault or _patterns(when) or _stages(stages), program if isinstance(program, str) else ""
 
 
-def _folded(members: dict[str, Any]) -> dict[str, Any]:
+def _patterns(when: dict[str, Any]) -> str:
+    """Return what Go has against the first pattern that it does not compile."""
+    for where, pattern in _places(when):
+        try:
+            go_pattern.check(pattern or "")
+        except InputError as error:
+            return f"{where}: {error.args[0]}"
+    return ""
+
+
+def _places(when: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for name, shown in (("annotations", "annotations"), ("annotationsor", "annotationsOr")):
+        for key, value in when.get(name, {}).items():
+            yield f"a name in when.{shown}", key
+            yield f"a value in when.{shown}", value
+    for command in when.get("commands", []):
+        yield "when.commands", command
+
+
+def folded(members: dict[str, Any]) -> dict[str, Any]:
     """Return members as Go finds them: whatever the case of their names, null as if not there."""
     return {key.lower(): value for key, value in members.items() if value is not None}
 

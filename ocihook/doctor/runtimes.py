@@ -82,9 +82,9 @@ def first_line(answer: str) -> str:
     return next((line.strip() for line in answer.split("\n") if line.strip()), "says nothing")
 
 
-def podman_version(installed: list[Installed]) -> Version | None:
-    """Return the version of the podman that is found first; None where there is none."""
-    return next((each.version for each in installed if each.program == "podman"), None)
+def version_of(program: str, installed: list[Installed]) -> Version | None:
+    """Return the version of a program where it is found first; None where it is not."""
+    return next((each.version for each in installed if each.program == program), None)
 
 
 def check(installed: list[Installed]) -> Iterator[Finding]:

@@ -49,6 +49,27 @@ def check_hooks_file(document: Any) -> Iterator[Finding]:
         if when.get(name) is False:
             # pkg/hooks/1.0.0/when.go: a condition that is false never matches.
             yield warning("false matches no container, it is not the opposite", "when", name)
+    yield from _of_some_engines(document, when)
+
+
+def _of_some_engines(document: Any, when: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what only some engines have against a file of hooks.d."""
+    if document.get("version") == "1.1.0":
+        yield warning(
+            "is of August 2026: podman before 6, and CRI-O of before, refuse it and start no"
+            " container while the file is there",
+            "version",
+        )
+    elif "annotationsOr" in when:
+        yield warning("is of version 1.1.0; before, engines skip it", "when", "annotationsOr")
+    stages = member(document, list, "stages") or []
+    if "precreate" in stages:
+        yield warning(
+            "precreate is podman's own stage: `podman build` fails and CRI-O does not start while"
+            " the file is there",
+            "stages",
+            stages.index("precreate"),
+        )
 
 
 def _problem(path: str) -> str | None:

@@ -62,6 +62,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("schemas/*", EVERYTHING),
     ("hooks.d/*", EVERYTHING),
     ("tests/conftest.py", EVERYTHING),
+    ("tests/go_patterns.py", ("tests/unit", GUESTS)),
     ("tests/snapshot.py", EVERYTHING),
     ("tools/dev/*", EVERYTHING),
     ("tools/demo.py", EVERYTHING),

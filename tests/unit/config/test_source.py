@@ -111,3 +111,9 @@ def test_a_fifo_in_its_place_does_not_hang(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config.toml: not a regular file \(put a file there"):
         source.read(file, "config.toml")
     os.close(file)
+
+
+def test_a_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[hook]\n")
+    assert source.read(open_for(path), "config.toml") == "[hook]\n"

@@ -85,6 +85,9 @@ def test_lists_can_be_appended_to(fake: FakeHost) -> None:
     [
         ("[engine\n", "expected ']' at the end of a table declaration"),
         ("[engine]\nhooks_dir = '/x'\n", "hooks_dir: not a list"),
+        ("[engine]\nhooks_dir = [1]\n", "hooks_dir: an item is neither string nor table"),
+        ("[engine]\nhooks_dir = [{more = true}]\n", "hooks_dir: 'more' is no attribute"),
+        ("[engine]\nhooks_dir = [{append = 1}]\n", "hooks_dir: append is no boolean"),
     ],
 )
 def test_broken_containers_conf(fake: FakeHost, text: str, said: str) -> None:
@@ -109,3 +112,59 @@ def test_crio(fake: FakeHost) -> None:
         f'hooks_dir = ["{ETC}", "{HOOKS_DIR}"] below [crio.runtime] in'
         " /etc/crio/crio.conf.d/ocihook.conf"
     )
+
+
+def test_crio_reads_every_file_below_its_directory(fake: FakeHost) -> None:
+    """OpenShift ships `00-default`; a backup file counts, too."""
+    drop_ins = "/etc/crio/crio.conf.d"
+    for number, name in enumerate(("00-default", "10.conf", "10.conf~", "20/a", "30")):
+        fake.write(f"{drop_ins}/{name}", f'[crio.runtime]\nhooks_dir = ["/{number}"]\n')
+        assert crio_hooks_dirs(fake.host)[0] == [f"/{number}"]
+    fake.write(f"{drop_ins}/20-b", '[crio.runtime]\nhooks_dir = ["/before-20"]\n')
+    assert crio_hooks_dirs(fake.host) == (
+        ["/4"],
+        [
+            f"{drop_ins}/{name}"
+            for name in ("00-default", "10.conf", "10.conf~", "20/a", "20-b", "30")
+        ],
+    )
+    fake.link(f"{drop_ins}/40", "20")
+    with pytest.raises(MalformedSettings, match=f"^{drop_ins}/40: is a directory"):
+        crio_hooks_dirs(fake.host)
+
+
+def test_what_openshift_ships(fake: FakeHost) -> None:
+    fake.write(
+        "/etc/crio/crio.conf.d/00-default",
+        '[crio.runtime]\nhooks_dir = [\n    "/etc/containers/oci/hooks.d",\n'
+        '    "/run/containers/oci/hooks.d",\n]\n',
+    )
+    fake.program("/usr/bin/crio", "crio version 1.33.0")
+    (found,) = [each for each in fake.findings("hooks.d") if each.name == "crio"]
+    assert found.verdict == "error"
+    assert found.evidence.startswith("hooks_dir of /etc/crio/crio.conf.d/00-default: ")
+    assert found.evidence.endswith(f"our files are in {HOOKS_DIR}, which crio does not read")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('hooks_dir = ["/a", {append = true}]', "hooks_dir: not a list of strings"),
+        ('hooks_dir = "/a"', "hooks_dir: not a list of strings"),
+    ],
+)
+def test_crio_knows_no_attributes(fake: FakeHost, text: str, said: str) -> None:
+    fake.write("/etc/crio/crio.conf", f"[crio.runtime]\n{text}\n")
+    fake.program("/usr/bin/crio", "crio version 1.33.0")
+    (found,) = [each for each in fake.findings("hooks.d") if each.name == "crio"]
+    assert found.evidence == f"/etc/crio/crio.conf: {said}; CRI-O does not start"
+
+
+def test_toml_as_the_engines_read_it(fake: FakeHost) -> None:
+    """By BurntSushi's package: without a byte order mark, names in any case."""
+    fake.write(ADMINISTRATOR, b"\xef\xbb\xbf" + conf("/marked").encode())
+    assert podman_hooks_dirs(fake.host, OLD) == (["/marked"], [ADMINISTRATOR])
+    fake.write(ADMINISTRATOR, "[Engine]\nHooks_Dir = ['/case']\n")
+    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/case"]
+    fake.write("/etc/crio/crio.conf", b"\xef\xbb\xbf[CRIO.runtime]\nhooks_DIR = ['/crio']\n")
+    assert crio_hooks_dirs(fake.host)[0] == ["/crio"]

@@ -21,7 +21,7 @@ SOUND = {
     "version": "1.0.0",
     "hook": {"path": "/usr/bin/crun"},
     "when": {"always": True},
-    "stages": ["prestart", "precreate"],
+    "stages": ["prestart", "poststop"],
 }
 
 
@@ -62,6 +62,71 @@ def test_broken_file_beside_ours_blocks_every_container(
     assert evidence.endswith("; podman starts no container while it is there")
     assert mend == f"repair it, or: mv {OTHER} {OTHER}.off"
     assert fake.documents()["exit_code"] == 78
+
+
+@pytest.mark.parametrize(
+    ("when", "problem"),
+    [
+        ({"commands": ["(?!x)y"]}, "when.commands: '(?!x)y'"),
+        ({"annotations": {"a{1,2000}": ""}}, "a name in when.annotations: 'a{1,2000}'"),
+        ({"annotations": {"a": "b\\Z"}}, "a value in when.annotations: 'b\\\\Z'"),
+    ],
+)
+def test_one_pattern_of_a_neighbour_blocks_every_container(
+    fake: FakeHost, when: dict[str, Any], problem: str
+) -> None:
+    fake.write(OTHER, json.dumps({**SOUND, "when": when}))
+    ((verdict, _, evidence, mend),) = fake.bad("hooks.d")
+    assert (verdict, mend) == ("error", f"repair it, or: mv {OTHER} {OTHER}.off")
+    assert evidence.startswith(f"{OTHER}: {problem} is no pattern to Go: ")
+    assert evidence.endswith("; podman starts no container while it is there")
+
+
+def test_an_engine_is_named_for_what_it_reads_itself(fake: FakeHost) -> None:
+    fake.program("/usr/bin/crio", "crio version 1.33.0")
+    fake.write("/etc/crio/crio.conf", f'[crio.runtime]\nhooks_dir = ["{ETC}"]\n')
+    fake.write(f"{ETC}/other.json", "{")
+    (said,) = [each[2] for each in fake.bad("hooks.d") if each[1] == "file"]
+    assert said.endswith("; CRI-O does not start while it is there")
+    fake.write("/etc/crio/crio.conf", f'[crio.runtime]\nhooks_dir = ["{HOOKS_DIR}"]\n')
+    fake.write(OTHER, "{")
+    (said,) = [each[2] for each in fake.bad("hooks.d") if each[2].startswith(OTHER)]
+    assert said.endswith("; podman starts no container, and CRI-O does not start while it is there")
+
+
+def test_what_only_some_versions_refuse(fake: FakeHost) -> None:
+    fake.write(OTHER, json.dumps({**SOUND, "version": "1.1.0"}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert (verdict, evidence) == (
+        "error",
+        f"{OTHER}: version '1.1.0' is unknown to podman 5.8.1; podman starts no container while it"
+        " is there",
+    )
+    assert fake.documents()["exit_code"] == 78
+    fake.program("/usr/bin/podman", "podman version 6.1.0")
+    assert [each[0] for each in fake.bad("hooks.d")] == ["warning"]
+    fake.program("/usr/bin/podman", "podman, of some version")
+    assert [each[0] for each in fake.bad("hooks.d")] == ["warning"]
+
+
+def test_one_directory_by_two_names(fake: FakeHost) -> None:
+    fake.link(ETC, "../../../usr/share/containers/oci/hooks.d")
+    assert fake.bad("hooks.d") == []
+    fake.write(
+        "/etc/containers/containers.conf",
+        f'[engine]\nhooks_dir = ["{ETC}", "{HOOKS_DIR}/../hooks.d"]\n',
+    )
+    assert fake.bad("hooks.d") == []
+    assert fake.findings("hooks.d")[-1].evidence.startswith(f"{ETC}: ocihook-createRuntime.json")
+
+
+def test_one_file_by_two_names(fake: FakeHost) -> None:
+    for name in ("createRuntime", "poststart", "poststop"):
+        file = f"ocihook-{name}.json"
+        fake.link(f"{ETC}/{file}", f"../../../../usr/share/containers/oci/hooks.d/{file}")
+    ((verdict, name, evidence, _),) = fake.bad("hooks.d")
+    assert (verdict, name) == ("note", "podman")
+    assert evidence.endswith(f"our files in {ETC} are not read by podman")
 
 
 def test_missing_program_hides_a_broken_file(fake: FakeHost) -> None:

@@ -43,6 +43,8 @@ def test_our_files_are_sound(path: Path) -> None:
         SOUND,
         LEGACY,
         {**SOUND, "version": "1.1.0"},
+        {**SOUND, "when": {"annotationsOr": 1}},
+        {**SOUND, "when": {"commands": ["(?U)a", "^(?i)b$", None]}},
         {**SOUND, "when": None},
         {**SOUND, "stages": []},
         {**SOUND, "more": 1},
@@ -84,6 +86,27 @@ def when(**members: Any) -> dict[str, Any]:
         (when(annotations={"a": True}), "when.annotations is no object of strings"),
         (when(commands="sh"), "when.commands is no list of strings"),
         (when(hasBindMounts=1), "when.hasbindmounts is no boolean"),
+        (
+            when(commands=["a++"]),
+            "when.commands: 'a++' is no pattern to Go: bad repetition operator: ++",
+        ),
+        (
+            when(annotations={"(": ""}),
+            "a name in when.annotations: '(' is no pattern to Go: missing ): (",
+        ),
+        (
+            when(annotations={"a": ")"}),
+            "a value in when.annotations: ')' is no pattern to Go: unexpected ): )",
+        ),
+        (
+            {**when(annotationsOr={"(": ""}), "version": "1.1.0"},
+            "a name in when.annotationsOr: '(' is no pattern to Go: missing ): (",
+        ),
+        ({**LEGACY, "cmds": ["("]}, "when.commands: '(' is no pattern to Go: missing ): ("),
+        (
+            {**LEGACY, "annotations": ["("]},
+            "a name in when.annotations: '(' is no pattern to Go: missing ): (",
+        ),
         ({**SOUND, "stages": None}, "stages are missing"),
         ({**SOUND, "stages": "poststop"}, "stages is no list of strings"),
         ({**SOUND, "stages": ["preStart"]}, "stage 'preStart' is unknown"),
