@@ -42,6 +42,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".clang-format", ("tests/unit",)),
     (".editorconfig", ("tests/unit",)),
     ("tests/unit/*", ("tests/unit",)),
+    ("tests/data/metrics/*", ("tests/unit", "tests/runtime")),
     ("tests/data/*", ("tests/unit",)),
     ("tests/table/*", ("tests/unit",)),
     ("tests/build/*", ("tests/build",)),

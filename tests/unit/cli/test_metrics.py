@@ -40,7 +40,7 @@ def test_a_file_is_readable_for_the_collector(run: Run, tmp_path: Path, option: 
         assert run("metrics", option, str(path)) == (0, "", "")
     finally:
         os.umask(before)
-    assert path.read_text(encoding="utf-8") == TEXT
+    assert path.read_bytes() == TEXT.encode()
     assert path.stat().st_mode & 0o7777 == 0o644
     assert os.listdir(tmp_path) == ["ocihook.prom"]
 

@@ -21,6 +21,7 @@ from ocihook.metrics.cells import cell_families
 from ocihook.metrics.collect import collect
 from ocihook.metrics.scheduler import scheduler_families
 
+PUBLISHED = Path(__file__).parents[2] / "data" / "metrics" / "published.txt"
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "metrics.md"
 STATUS = {
     "state": "running", "scheduler": "ocihook", "kernel": "6.18.1", "abi": 2, "uptime_s": 90.4,
@@ -100,6 +101,35 @@ def test_the_documentation_has_each_of_them() -> None:
     ]
     table = "\n".join(f"| `{each.name}` | {each.kind} | {each.help} |" for each in families)
     assert f"| --- | --- | --- |\n{table}\n\n" in DOCUMENTATION.read_text()
+
+
+def test_a_text_that_was_published_never_changes() -> None:
+    """node_exporter drops samples of a name that two files give different texts.
+
+    Lines are added to the file, and never changed or taken out: a name that has gone is not used
+    for something else.
+    """
+    lines = [line.split(" ", 2) for line in PUBLISHED.read_text().splitlines()]
+    published = {name: (kind, about) for name, kind, about in lines}
+    assert len(published) == len(lines)
+    families = [
+        *scheduler_families({**STATUS, "exit": EJECTED["exit"]}, RECORD, 0.0),
+        *cell_families(ROWS),
+    ]
+    for each in families:
+        assert published.get(each.name) == (each.kind, each.help), (
+            f"{each.name}: another text needs another name; a new name a line in {PUBLISHED.name}"
+        )
+
+
+def test_the_last_line_ends(kernel: Callable[..., None]) -> None:
+    """node_exporter drops a file whose last line has no newline."""
+    for state in (STATUS, EJECTED, STOPPED):
+        kernel(state)
+        text = collect()
+        assert text.endswith("\n")
+        assert "\n\n" not in text
+        assert "\r" not in text
 
 
 @pytest.mark.parametrize("state", ["stopped", "foreign", "unsupported"])
