@@ -16,6 +16,7 @@ ALLOWED_SKIPS = (
     # tests/runtime runs real container runtimes.
     "needs root and cgroup2",
     "needs root and systemd-journald",
+    "needs root and systemd-nspawn",
     # The manual and the unit are read by the programs they are for, where those are.
     "needs groff",
     "needs systemd's own programs",

@@ -35,6 +35,7 @@ def inject(
     """Have the bundle's container get a cell: createRuntime, poststart and poststop.
 
     Nothing else in config.json changes. A container that exists already does not notice.
+    systemd-nspawn does not start such a bundle; a line says so where it would have before.
     """
     if prefix is not None and hook is not None:
         raise typer.BadParameter("--prefix and --hook: give one of them")
@@ -58,10 +59,14 @@ def _report(change: bundle.Change, dry_run: bool, as_json: bool) -> None:
                 "config": str(change.config),
                 "dry_run": dry_run,
                 "diff": change.diff,
+                "note": change.note,
             }
         )
-    elif dry_run and change.diff:
+        return
+    if dry_run and change.diff:
         for line in change.diff.split("\n"):
             output.say("\t".join(map(output.printable, line.split("\t"))))
     else:
         output.say(f"{change.action} {output.printable(str(change.config))}")
+    if change.note:
+        output.say(f"note: {change.note}")

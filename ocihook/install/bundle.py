@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import NamedTuple
 
+from ocihook import nspawn
 from ocihook.errors import BundleError, InstallError, SystemCallError
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
 from ocihook.install import bundle_hooks, files, hooks, json_text
@@ -26,6 +27,8 @@ class Change(NamedTuple):
     config: Path
     diff: str
     """Unified; empty where nothing changes."""
+    note: str = ""
+    """Who does not start the bundle as it is then."""
 
 
 def inject(directory: Path, program: Path, *, dry_run: bool = False, force: bool = False) -> Change:
@@ -48,11 +51,12 @@ def inject(directory: Path, program: Path, *, dry_run: bool = False, force: bool
     text, status = _read(config)
     wanted = {stage: json.loads(hooks.hook_file(stage, program))["hook"] for stage in hooks.STAGES}
     if bundle_hooks.ours(text, config) == [(stage, wanted[stage]) for stage in sorted(wanted)]:
-        return Change("kept", config, "")
+        return Change("kept", config, "", _note(text))
     after = bundle_hooks.without_ours(text, config)
     for stage, hook in wanted.items():
         after = bundle_hooks.with_hook(after, config, stage, hook)
-    return _write("injected", config, text, after, status, dry_run=dry_run)
+    change = _write("injected", config, text, after, status, dry_run=dry_run)
+    return change._replace(note=_note(after))
 
 
 def eject(directory: Path, *, dry_run: bool = False) -> Change:
@@ -69,6 +73,10 @@ def eject(directory: Path, *, dry_run: bool = False) -> Change:
     if after == text:
         return Change("absent", config, "")
     return _write("ejected", config, text, after, status, dry_run=dry_run)
+
+
+def _note(text: str) -> str:
+    return nspawn.REFUSAL if nspawn.refused(json_text.parse(text)) else ""
 
 
 def _check_program(program: Path, force: bool) -> None:

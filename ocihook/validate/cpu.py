@@ -17,6 +17,13 @@ _CPU = ("linux", "resources", "cpu")
 _UNIFIED = ("linux", "resources", "unified")
 _AFFINITY = ("process", "execCPUAffinity")
 
+SHARES_MIN, SHARES_MAX = 2, 262144
+"""The range of cgroup v1 (kernel/sched/sched.h, MIN_SHARES and MAX_SHARES)."""
+
+_OLD_FORMULA_MAX = 262170
+"""The most that is a weight of 10000 by 1 + (shares - 2) * 9999 / 262142, which runc used before
+1.3.2 and crun before 1.23. Beyond, as for 1, the kernel refuses the weight (ERANGE)."""
+
 _REPLACED = {
     "cpu.weight": "shares", "cpu.max": "quota", "cpu.max.burst": "burst", "cpu.idle": "idle",
     "cpuset.cpus": "cpus", "cpuset.mems": "mems",
@@ -72,8 +79,10 @@ def _for_systemd(document: Any) -> Iterator[Finding]:
 
 def _own(bundle: Bundle, machine: Machine) -> Iterator[Finding]:
     """Look at the CPUs that an annotation names as the cell's own."""
+    if CPUS not in bundle.annotations:
+        return
     try:
-        count, mask = cpulist.parse_wish(bundle.annotations.get(CPUS, "1"))
+        count, mask = cpulist.parse_wish(bundle.annotations[CPUS])
     except CpulistError:
         return  # the annotations' schema says so
     place = ("annotations", CPUS)
@@ -119,8 +128,17 @@ def _weight(document: Any, bundle: Bundle) -> Iterator[Finding]:
         yield warning("the cell gets weight 1, unless org.ocihook/weight names another", *idle)
         if bundle.shares:
             yield warning("crun refuses it together with idle", *_CPU, "shares")
-    if bundle.shares and not 2 <= bundle.shares <= 262144:
-        yield warning(f"{bundle.shares}: runtimes bring it to 2 to 262144", *_CPU, "shares")
+    if not bundle.shares or SHARES_MIN <= bundle.shares <= SHARES_MAX:
+        return
+    if SHARES_MAX < bundle.shares <= _OLD_FORMULA_MAX:
+        yield warning(f"{bundle.shares}: runtimes bring it to {SHARES_MAX}", *_CPU, "shares")
+    else:
+        yield error(
+            f"{bundle.shares}: runc before 1.3.2 and crun before 1.23 do not start it; later ones"
+            f" bring it to {SHARES_MIN} to {SHARES_MAX}",
+            *_CPU,
+            "shares",
+        )
 
 
 def _place(document: Any, key: str, name: str) -> tuple[str, ...]:

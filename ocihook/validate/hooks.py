@@ -5,11 +5,15 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from ocihook import nspawn
 from ocihook.validate.finding import Finding, error, items, member, warning
 
 _STAGES = (
     "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
 )  # fmt: skip
+
+_FOLDED = {stage.lower() for stage in _STAGES}
+"""``names`` has those of another case."""
 
 
 def check_config(document: Any, directory: str) -> Iterator[Finding]:
@@ -29,11 +33,13 @@ def check_config(document: Any, directory: str) -> Iterator[Finding]:
             elif (problem := _problem(path)) is not None:
                 yield error(f"{problem} here", *place)
     for name in member(document, dict, "hooks") or {}:
-        if name not in _STAGES:
+        if name.lower() not in _FOLDED:
             # "MUST NOT generate an error" for what is unknown (runtime-spec, config.md).
             yield warning(
                 f"no stage: what is here never runs; there are {', '.join(_STAGES)}", "hooks", name
             )
+    for stage in nspawn.refused(document):
+        yield warning(nspawn.REFUSAL, "hooks", stage)
     if items(document, "hooks", "prestart"):
         yield warning("prestart is deprecated: use createRuntime", "hooks", "prestart")
 

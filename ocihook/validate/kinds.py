@@ -18,6 +18,10 @@ def _has(*names: str) -> Callable[[Any], bool]:
     return lambda document: isinstance(document, dict) and all(name in document for name in names)
 
 
+def _is_hooks_file(document: Any) -> bool:
+    return isinstance(document, dict) and any(name.lower() == "hook" for name in document)
+
+
 def _is_cells(document: Any) -> bool:
     return isinstance(document, list) and all(
         isinstance(cell, dict) and "cell" in cell for cell in document
@@ -43,7 +47,7 @@ def _is_annotations(document: Any) -> bool:
 
 
 KINDS = {
-    "hooks": Kind(("hooks",), _has("hook")),
+    "hooks": Kind(("hooks",), _is_hooks_file),
     "state": Kind(("oci-state", "spec-state"), _is_state),
     "scheduler-status": Kind(("scheduler-status",), _has("state", "scheduler")),
     "validation": Kind(("validation",), _has("kind", "findings")),

@@ -19,12 +19,16 @@ from ocihook.validate import (
     hooks,
     known,
     machine,
+    names,
     namespaces,
     scheduler,
     state,
 )
 from ocihook.validate.finding import ERROR, Finding, error, member
 from ocihook.validate.kinds import KINDS, kind_of
+
+_BY_ENGINES = "engines take it for {!r}"
+_BY_RUNTIMES = "runc takes it for {!r}; crun and youki leave it out without a word"
 
 
 def validate(path: Path, kind: str | None = None) -> dict[str, Any]:
@@ -75,6 +79,9 @@ def findings(kind: str, document: Any, directory: str = "/") -> list[Finding]:
     `directory` is where a config.json lies: relative paths begin there.
     """
     found: dict[str, list[Finding]] = {}
+    if kind == "hooks":
+        _add(found, list(names.check(document, ("hooks",), _BY_ENGINES)))
+        document = names.as_go_finds_them(document, "hooks")
     for name in KINDS[kind].schemas:
         _add(found, _of_schema(kind, name, document))
     if kind in ("state", "config"):
@@ -117,6 +124,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         yield from namespaces.check(document)
         yield from cgroups_path.check(document)
         yield from scheduler.check(document)
+        yield from names.check(document, KINDS["config"].schemas, _BY_RUNTIMES)
         try:
             read = bundle.Bundle(Fields(document, "", BundleError))
         except BundleError:

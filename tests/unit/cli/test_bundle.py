@@ -66,6 +66,21 @@ def test_what_is_shown_is_text(run: Run, tmp_path: Path) -> None:
     assert '+\t"root": {"path": "\\x7f\\u202e"},\n' in shown
 
 
+def test_systemd_nspawn_does_not_start_it(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"ociVersion": "1.0.0"}\n')
+    note = (
+        "note: systemd-nspawn does not start the bundle (252, 257 and 262); runc, crun and youki"
+        " do\n"
+    )
+    inject = ("bundle", "inject", str(tmp_path), "--force")
+    assert run(*inject, "--dry-run").stdout.endswith(f"\n{note}")
+    assert run(*inject) == (0, f"injected {config}\n{note}", "")
+    assert run(*inject) == (0, f"kept {config}\n{note}", "")
+    assert json.loads(run(*inject, "--json").stdout)["note"] in note
+    assert run("bundle", "eject", str(tmp_path)) == (0, f"ejected {config}\n", "")
+
+
 @pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
 def test_json(run: Run, bundle: Path, dry_run: list[str]) -> None:
     outcome = run("bundle", "inject", str(bundle), "--force", "--json", *dry_run)

@@ -131,10 +131,10 @@ def test_any_document_gets_ours_and_is_itself_again_without(
     inject(path.parent)
     text = path.read_bytes().decode()
     assert json.loads(text) == with_ours(document)
-    assert inject(path.parent) == ("kept", path, "")
+    assert inject(path.parent) == ("kept", path, "", "")
     bundles.eject(path.parent)
     assert path.read_bytes() == before.encode()
-    assert bundles.eject(path.parent) == ("absent", path, "")
+    assert bundles.eject(path.parent) == ("absent", path, "", "")
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,21 @@ HOOKS: dict[str, Any] = {
 def test_hooks_file(change: dict[str, Any], pointer: str, severity: str, message: str) -> None:
     found = [one for one in findings("hooks", {**HOOKS, **change}) if one.pointer == pointer]
     assert [(one.severity, message in one.message) for one in found] == [(severity, True)]
+
+
+def test_names_in_another_case_are_taken_by_engines() -> None:
+    document = {
+        "Version": "1.0.0", "HOOK": {"Path": sys.executable}, "when": {"hasbindmounts": False},
+        "stages": ["poststop"],
+    }  # fmt: skip
+    assert [(one.pointer, one.severity, one.message) for one in findings("hooks", document)] == [
+        ("/Version", "warning", "engines take it for 'version'"),
+        ("/HOOK", "warning", "engines take it for 'hook'"),
+        ("/HOOK/Path", "warning", "engines take it for 'path'"),
+        ("/when/hasbindmounts", "warning", "engines take it for 'hasBindMounts'"),
+        (
+            "/when/hasBindMounts",
+            "warning",
+            "false matches no container, it is not the opposite",
+        ),
+    ]

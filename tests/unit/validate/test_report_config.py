@@ -184,10 +184,22 @@ N = "/linux/namespaces"
         (cpu(idle=2), f"{R}/idle", "error", "2: the kernel takes 0 and 1"),
         (cpu(idle=1), f"{R}/idle", "warning", "the cell gets weight 1"),
         (cpu(idle=1, shares=512), f"{R}/shares", "warning", "crun refuses it"),
-        (cpu(shares=1), f"{R}/shares", "warning", "1: runtimes bring it to 2 to 262144"),
+        (cpu(shares=1), f"{R}/shares", "error",
+         "1: runc before 1.3.2 and crun before 1.23 do not start it; later ones bring it to 2 to"),
+        (cpu(shares=262145), f"{R}/shares", "warning", "262145: runtimes bring it to 262144"),
+        (cpu(shares=262170), f"{R}/shares", "warning", "262170: runtimes bring it to 262144"),
+        (cpu(shares=262171), f"{R}/shares", "error", "262171: runc before 1.3.2 and crun before"),
         (merged(cpu(shares=2), unified(cpu_weight="7")), f"{U}/cpu.weight", "warning",
          "replaces linux.resources.cpu.shares"),
         (cpu(realtimeRuntime=950000), f"{R}/realtimeRuntime", "warning", "no counterpart"),
+        # Names in another case.
+        ({"Annotations": {"org.ocihook/weight": "3"}}, "/Annotations", "warning",
+         "runc takes it for 'annotations'; crun and youki leave it out without a word"),
+        ({"linux": {"Resources": {}}}, "/linux/Resources", "warning", "takes it for 'resources'"),
+        (cpu(CPUS="0"), f"{R}/CPUS", "warning", "runc takes it for 'cpus'"),
+        ({"hooks": {"Poststop": []}}, "/hooks/Poststop", "warning", "takes it for 'poststop'"),
+        ({"hooks": {"poststop": [{"path": sys.executable, "ENV": []}]}}, "/hooks/poststop/0/ENV",
+         "warning", "runc takes it for 'env'"),
         # Annotations.
         ({"annotations": {"org.ocihook/weight": "0"}}, "/annotations/org.ocihook~1weight",
          "error", "'0' does not fit: In the scale of cgroup2's cpu.weight"),
@@ -226,3 +238,36 @@ def test_one_error_hides_no_other() -> None:
         "/hooks/poststop/0/path",
         P,
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # No wish, so no warning that it is too much.
+        cpu(cpus="0"),
+        cpu(cpus="500"),
+        {"annotations": {"org.ocihook/weight": "3"}},
+        # Text of others, in any case.
+        {"annotations": {"Path": "x", "CPUS": "y"}},
+        unified(CPU_WEIGHT="7"),
+        cpu(shares=2),
+        cpu(shares=262144),
+    ],
+)
+def test_what_nothing_is_said_of(change: dict[str, Any]) -> None:
+    found = findings("config", merged(CONFIG, change))
+    assert [one for one in found if one.pointer != f"{R}/cpus"] == []
+
+
+@pytest.mark.parametrize("stage", ["createRuntime", "createContainer", "startContainer"])
+def test_hooks_that_keep_systemd_nspawn_from_starting(stage: str) -> None:
+    for hooks in ({stage: []}, {stage: [{"path": sys.executable}], "poststop": []}):
+        found = findings("config", {**CONFIG, "ociVersion": "1.0.0", "hooks": hooks})
+        (one,) = [one for one in found if one.pointer == f"/hooks/{stage}"]
+        assert (one.severity, one.message) == (
+            "warning",
+            "systemd-nspawn does not start the bundle (252, 257 and 262); runc, crun and youki do",
+        )
+        assert not any(
+            "nspawn" in one.message for one in findings("config", CONFIG | {"hooks": hooks})
+        )
