@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ocihook.doctor import hooks_format
 from ocihook.doctor.finding import Finding, Verdict
-from ocihook.doctor.hook_dirs import TOPIC, Engine, place
-from ocihook.doctor.hooks_engines import STOPS, objections
+from ocihook.doctor.hook_dirs import OVERRIDE_DIR, TOPIC, Engine, place
+from ocihook.doctor.hooks_engines import BUILD_FAILS, STOPS, objection_of_builds, objections
 from ocihook.doctor.host import Host, reason
 from ocihook.install.hooks import STAGES, file_name, hook_file, is_ours
 from ocihook.paths import CONFIG_FILE, HOOKS_DIR
@@ -82,7 +82,8 @@ def check(
 ) -> Iterator[Finding]:
     """Look at every file, then at what ours say, by what the engines that are there read."""
     for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
-        yield from _directory(host, list(beside), _readers(host, directory, engines))
+        readers = _readers(host, directory, engines)
+        yield from _directory(host, list(beside), readers, builds=_builds(host, directory, engines))
     ours = {each.name: each for each in files if each.ours and not each.fault}
     missing = [name for name in map(file_name, STAGES) if name not in ours]
     if len(missing) == len(STAGES) and not engines:
@@ -125,7 +126,15 @@ def _readers(host: Host, directory: str, engines: list[Engine]) -> list[Engine]:
     ]
 
 
-def _directory(host: Host, files: list[HookFile], readers: list[Engine]) -> Iterator[Finding]:
+def _builds(host: Host, directory: str, engines: list[Engine]) -> bool:
+    """Tell whether `podman build` reads a directory: the usual two, whatever hooks_dir says."""
+    usual = {place(host, each) for each in (HOOKS_DIR, OVERRIDE_DIR)}
+    return place(host, directory) in usual and any(each.name == "podman" for each in engines)
+
+
+def _directory(
+    host: Host, files: list[HookFile], readers: list[Engine], *, builds: bool
+) -> Iterator[Finding]:
     # A missing program hides what is wrong with the files after it (pkg/hooks, hooks.go New: the
     # first error is wrapped, and where it is ErrNotExist all are dropped).
     absent = [each for each in files if each.program and not host.exists(each.program)]
@@ -157,6 +166,8 @@ def _directory(host: Host, files: list[HookFile], readers: list[Engine]) -> Iter
                 f" {wrong[0].program}, of {wrong[0].path}, is there",
                 _repair(each),
             )
+        elif each.fault and builds:
+            yield TOPIC.warning("file", f"{each.path}: {each.fault}; {BUILD_FAILS}", _repair(each))
         elif each.fault:
             yield TOPIC.note(
                 "file",
@@ -165,10 +176,10 @@ def _directory(host: Host, files: list[HookFile], readers: list[Engine]) -> Iter
                 "repair or remove it",
             )
         else:
-            yield from _of_some(each, readers)
+            yield from _of_some(each, readers, builds)
 
 
-def _of_some(file: HookFile, readers: list[Engine]) -> Iterator[Finding]:
+def _of_some(file: HookFile, readers: list[Engine], builds: bool) -> Iterator[Finding]:
     """Say what only some of the engines that read a sound file have against it."""
     for engine in readers:
         for verdict, why in objections(engine.name, engine.version, file.document):
@@ -177,6 +188,8 @@ def _of_some(file: HookFile, readers: list[Engine]) -> Iterator[Finding]:
                 yield TOPIC.error("file", evidence, _repair(file), os.EX_CONFIG)
             else:
                 yield TOPIC.warning("file", evidence, _repair(file))
+    if builds and (why := objection_of_builds(file.document)):
+        yield TOPIC.warning("file", f"{file.path}: {why}", _repair(file))
 
 
 def _repair(file: HookFile) -> str:

@@ -23,6 +23,11 @@ STOPS = {"podman": "podman starts no container", "crio": "CRI-O does not start"}
 container (podman issue 6629), CRI-O at its own start (server/server.go, New)."""
 
 
+BUILD_FAILS = "`podman build` fails at its first RUN while it is there"
+"""It does not go by hooks_dir: it reads the usual two directories (buildah, run_common.go and
+run_linux.go, setupOCIHooks)."""
+
+
 def objections(
     engine: str, version: Version | None, document: Any
 ) -> Iterator[tuple[Verdict, str]]:
@@ -41,13 +46,17 @@ def objections(
                 Verdict.WARNING,
                 f"version {NEWER!r} is of August 2026; if {engine} is older, {stops}",
             )
-    if "precreate" in (members.get("stages") or members.get("stage") or ()):
-        if engine == "crio":
-            # Only podman names it to the package as a stage of its own.
-            yield Verdict.ERROR, f"stage 'precreate' is unknown to CRI-O; {stops}"
-        else:
-            yield (
-                Verdict.WARNING,
-                "stage 'precreate' is unknown to `podman build`, which fails at its first RUN while"
-                " the file is there",
-            )
+    if engine == "crio" and _precreates(members):
+        yield Verdict.ERROR, f"stage 'precreate' is unknown to CRI-O; {stops}"
+
+
+def objection_of_builds(document: Any) -> str:
+    """Return what `podman build` has against a sound document, or nothing."""
+    if _precreates(folded(document)):
+        return f"stage 'precreate' is for containers alone; {BUILD_FAILS}"
+    return ""
+
+
+def _precreates(members: dict[str, Any]) -> bool:
+    """Tell of podman's own stage, which it names to the package for containers alone."""
+    return "precreate" in (members.get("stages") or members.get("stage") or ())

@@ -71,8 +71,8 @@ def _of_some_engines(document: Any, when: dict[str, Any]) -> Iterator[Finding]:
     stages = member(document, list, "stages") or []
     if "precreate" in stages:
         yield warning(
-            "precreate is podman's own stage: `podman build` fails and CRI-O does not start while"
-            " the file is there",
+            "precreate is podman's own stage: while the file is there CRI-O does not start, and"
+            " `podman build` fails if it is in one of the usual directories",
             "stages",
             stages.index("precreate"),
         )

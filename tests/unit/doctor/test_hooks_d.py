@@ -163,9 +163,31 @@ def test_broken_file_of_ours(fake: FakeHost) -> None:
 
 def test_broken_file_that_nobody_reads(fake: FakeHost) -> None:
     fake.write(f"{ETC}/broken.json", "{")
-    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    fake.path("/usr/bin/podman").unlink()
+    (verdict, _, evidence, _) = fake.bad("hooks.d")[0]
     assert verdict == "note"
     assert evidence.endswith("; an engine that read this directory would start no container")
+
+
+def test_what_podman_build_reads(fake: FakeHost) -> None:
+    """Both usual directories, whatever hooks_dir is."""
+    fake.write(f"{ETC}/broken.json", "{")
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "warning"
+    assert evidence.endswith("; `podman build` fails at its first RUN while it is there")
+    for directory in (HOOKS_DIR, ETC):
+        fake.write(
+            f"{directory}/broken.json",
+            json.dumps({**SOUND, "stages": ["precreate"], "when": {"always": True}}),
+        )
+    assert [(each[0], each[2]) for each in fake.bad("hooks.d")] == [
+        (
+            "warning",
+            f"{directory}/broken.json: stage 'precreate' is for containers alone; `podman build`"
+            " fails at its first RUN while it is there",
+        )
+        for directory in (HOOKS_DIR, ETC)
+    ]
 
 
 def test_hook_of_others_whose_program_is_missing(fake: FakeHost) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ocihook.doctor.hooks_engines import objections
+from ocihook.doctor.hooks_engines import objection_of_builds, objections
 
 SOUND: dict[str, Any] = {"version": "1.0.0", "hook": {"path": "/x"}, "stages": ["prestart"]}
 PRECREATE = {**SOUND, "Stages": ["prestart", "precreate"]}
@@ -19,9 +19,12 @@ def test_what_all_take(engine: str, document: dict[str, Any]) -> None:
 
 
 def test_a_stage_that_is_podmans_own() -> None:
-    ((verdict, why),) = objections("podman", (5, 4, 2), PRECREATE)
-    assert verdict == "warning"
-    assert why.startswith("stage 'precreate' is unknown to `podman build`, which fails")
+    assert list(objections("podman", (5, 4, 2), PRECREATE)) == []
+    assert objection_of_builds(SOUND) == ""
+    assert objection_of_builds(PRECREATE) == (
+        "stage 'precreate' is for containers alone; `podman build` fails at its first RUN while it"
+        " is there"
+    )
     ((verdict, why),) = objections("crio", None, PRECREATE)
     assert (verdict, why) == (
         "error",
