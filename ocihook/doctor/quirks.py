@@ -49,6 +49,11 @@ QUIRKS = (
         "upgrade to 1.3.1", "opencontainers/runc #4041 and #4815, pull request 4858",
     ),
     Quirk(
+        "runc", (1, 2, 0), None, False,
+        "does not start a container that has both cpu.idle = 1 and shares (seen with 1.3.6)",
+        "leave the shares out", "",
+    ),
+    Quirk(
         "crun", (0, 0, 0), (1, 17, 0), False,
         "fails a container whose hook leaves its input unread; ours reads it, others may not", "",
         "containers/crun #1551",
@@ -78,6 +83,12 @@ QUIRKS = (
         "podman", (0, 0, 0), (3, 1, 1), False,
         "runs poststop twice with --rm; the second finds nothing to do", "",
         "containers/podman #9983 and #10000",
+    ),
+    Quirk(
+        "podman", (4, 0, 0), None, False,
+        "copies no annotations in `container clone`, and writes ones in `kube generate` that its"
+        " own `kube play` refuses",
+        "see docs/howto-podman.md: what podman does by itself", "",
     ),
     Quirk(
         "crio", (0, 0, 0), None, False,

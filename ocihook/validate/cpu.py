@@ -127,7 +127,13 @@ def _weight(document: Any, bundle: Bundle) -> Iterator[Finding]:
     if bundle.idle == 1:
         yield warning("the cell gets weight 1, unless org.ocihook/weight names another", *idle)
         if bundle.shares:
-            yield warning("crun refuses it together with idle", *_CPU, "shares")
+            # runc writes cpu.idle first, and then the kernel takes no cpu.weight.
+            yield error(
+                "runc 1.3.6 does not start it together with idle; runc 1.1.15, and crun 1.21 and"
+                " 1.28, do",
+                *_CPU,
+                "shares",
+            )
     if not bundle.shares or SHARES_MIN <= bundle.shares <= SHARES_MAX:
         return
     if SHARES_MAX < bundle.shares <= _OLD_FORMULA_MAX:

@@ -23,18 +23,26 @@ def test_old_runc_and_crun(fake: FakeHost) -> None:
 
 def test_crun_that_names_a_wrong_bundle(fake: FakeHost) -> None:
     fake.program("/usr/bin/crun", "crun version 1.28")
-    ((verdict, name, evidence, mend),) = fake.bad("runtimes")
+    ((verdict, name, evidence, mend), podman) = fake.bad("runtimes")
     assert (verdict, name, mend) == ("warning", "crun", "upgrade beyond 1.29.1")
     assert "#2025" in evidence
+    assert podman == (
+        "note",
+        "podman",
+        "/usr/bin/podman: copies no annotations in `container clone`, and writes ones in"
+        " `kube generate` that its own `kube play` refuses",
+        "see docs/howto-podman.md: what podman does by itself",
+    )
 
 
 @pytest.mark.parametrize(
     ("program", "version", "count"),
     [
-        ("runc", (1, 5, 1), 1), ("runc", (1, 5, 2), 0), ("runc", (1, 3, 0), 3),
+        ("runc", (1, 5, 1), 2), ("runc", (1, 5, 2), 1), ("runc", (1, 3, 0), 4),
+        ("runc", (1, 1, 15), 4),
         ("crun", (1, 16, 9), 2), ("crun", (1, 17, 0), 1), ("crun", (1, 26, 0), 0),
         ("crun", (1, 27, 0), 1), ("crun", (1, 29, 1), 1), ("crun", (1, 30, 0), 0),
-        ("podman", (5, 5, 2), 1), ("podman", (5, 6, 0), 0),
+        ("podman", (5, 5, 2), 2), ("podman", (5, 6, 0), 1), ("podman", (3, 4, 0), 1),
         ("crio", (9, 9, 9), 1), ("youki", (0, 7, 0), 0),
     ],
 )  # fmt: skip

@@ -9,6 +9,11 @@ from ocihook.doctor import runtimes
 from ocihook.doctor.quirks import Version
 
 
+def bad(fake: FakeHost) -> list[tuple[str, str, str, str]]:
+    """Return what is not right, without what every podman is known for."""
+    return [each for each in fake.bad("runtimes") if each[1] != "podman"]
+
+
 @pytest.mark.parametrize(
     ("answer", "version"),
     [
@@ -51,7 +56,7 @@ def test_programs_are_found_once(fake: FakeHost) -> None:
 
 def test_program_that_fails(fake: FakeHost) -> None:
     fake.program("/usr/bin/crun", "crun: libyajl.so.2: No such file", status=127)
-    assert fake.bad("runtimes") == [
+    assert bad(fake) == [
         (
             "note",
             "crun",
@@ -64,7 +69,7 @@ def test_program_that_fails(fake: FakeHost) -> None:
 
 def test_program_that_says_nothing(fake: FakeHost) -> None:
     fake.program("/usr/bin/crun", "")
-    ((verdict, _, evidence, _),) = fake.bad("runtimes")
+    ((verdict, _, evidence, _),) = bad(fake)
     assert (verdict, evidence) == (
         "note",
         "/usr/bin/crun --version: says nothing; version unknown",
@@ -74,14 +79,14 @@ def test_program_that_says_nothing(fake: FakeHost) -> None:
 def test_program_that_does_not_answer(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "ANSWER_TIMEOUT_S", 0.2)
     fake.write("/usr/bin/crun", "#!/bin/sh\nexec sleep 60\n")
-    ((verdict, _, evidence, _),) = fake.bad("runtimes")
+    ((verdict, _, evidence, _),) = bad(fake)
     assert verdict == "note"
     assert evidence == "/usr/bin/crun --version: no answer within 0 s; version unknown"
 
 
 def test_no_program_of_this_format(fake: FakeHost) -> None:
     fake.write("/usr/bin/crun", b"\x7fELF of another machine")
-    ((verdict, _, evidence, _),) = fake.bad("runtimes")
+    ((verdict, _, evidence, _),) = bad(fake)
     assert (verdict, evidence) == (
         "note",
         "/usr/bin/crun --version: exec format error; version unknown",
@@ -91,7 +96,7 @@ def test_no_program_of_this_format(fake: FakeHost) -> None:
 def test_no_runtime_at_all(fake: FakeHost) -> None:
     fake.path("/usr/bin/podman").unlink()
     fake.path("/usr/bin/crun").unlink()
-    ((verdict, name, evidence, _),) = fake.bad("runtimes")
+    ((verdict, name, evidence, _),) = bad(fake)
     assert (verdict, name) == ("note", "found")
     assert evidence.startswith("none of runc, crun, youki, podman")
 
@@ -99,6 +104,6 @@ def test_no_runtime_at_all(fake: FakeHost) -> None:
 def test_unknown_version_has_no_quirks(fake: FakeHost) -> None:
     """As a crun says that was built outside of its repository; the 1.0.0 is the specification's."""
     fake.program("/usr/bin/crun", "crun version UNKNOWN\ncommit: 0000\nspec: 1.0.0\n+SYSTEMD")
-    assert fake.bad("runtimes") == [
+    assert bad(fake) == [
         ("note", "crun", "/usr/bin/crun --version: crun version UNKNOWN; version unknown", "")
     ]
