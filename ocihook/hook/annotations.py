@@ -18,6 +18,9 @@ BORROW = PREFIX + "borrow"
 REQUIRED = PREFIX + "required"
 KNOWN = (CELL, WEIGHT, CPUS, LEND, BORROW, REQUIRED)
 
+LABELS = "io.kubernetes.cri-o.Labels"
+"""Where CRI-O writes a container's labels (its server/container_create_linux.go)."""
+
 OFF = "off"
 """Value of ``org.ocihook/cell`` that keeps a container in the host's cell."""
 
@@ -105,6 +108,24 @@ def limit(wishes: Wishes, policy: Policy) -> None:
         policy.check_weight(wishes.weight, f"annotation {WEIGHT}")
     policy.check_own_cpus(wishes.own_count, wishes.own_list, f"annotation {CPUS}")
     policy.check_switches(wishes.lend, wishes.borrow, f"annotation {PREFIX}")
+
+
+def unheard_labels(annotations: dict[str, str]) -> list[str]:
+    """Return the labels of ours that have no annotation beside them, by name.
+
+    Labels come to no runtime, but for CRI-O's, which are JSON in an annotation of its own; podman's
+    and Docker's cannot be seen from here.
+    """
+    text = annotations.get(LABELS, "")
+    if PREFIX not in text:
+        return []
+    from ocihook.hook.json import parse_object
+
+    try:
+        labels = parse_object(text.encode(), "labels", AnnotationError)
+    except (AnnotationError, UnicodeEncodeError):
+        return []  # whatever it is, it is not a container's wish
+    return sorted(name for name in labels if name.startswith(PREFIX) and name not in annotations)
 
 
 def is_required(annotations: dict[str, str]) -> bool:

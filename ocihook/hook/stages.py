@@ -8,7 +8,14 @@ does not promise the former). poststart may come before ``start`` (runc up to
 never; the scheduler frees the cell of a removed cgroup by itself.
 """
 
-from ocihook.errors import BundleError, OwnCpusTaken, ProcessGone, SchedulerUnavailable, StateError
+from ocihook.errors import (
+    AnnotationError,
+    BundleError,
+    OwnCpusTaken,
+    ProcessGone,
+    SchedulerUnavailable,
+    StateError,
+)
 from ocihook.hook import annotations
 from ocihook.hook.state import ContainerState
 
@@ -29,6 +36,15 @@ def create_runtime(state: ContainerState) -> None:
     if state.pid is None:
         raise StateError("state: pid: missing", "createRuntime has a process, says the spec")
     _enrol(state, state.pid)
+    labels = annotations.unheard_labels(state.annotations)
+    if labels:
+        more = f" and {len(labels) - 1} more" if labels[1:] else ""
+        state.notes.append(
+            AnnotationError(
+                f"label {labels[0][:64]!a}{more}: no annotation of that name is beside it",
+                "labels have no effect: make it an annotation",
+            )
+        )
 
 
 def poststart(state: ContainerState) -> None:

@@ -89,3 +89,25 @@ def test_is_required_stands_on_its_own() -> None:
     assert annotations.is_required(broken)
     assert not annotations.is_required({P + "required": "True"})
     assert not annotations.is_required({})
+
+
+LABELS = "io.kubernetes.cri-o.Labels"
+
+
+def test_labels_without_an_annotation_beside_them() -> None:
+    labels = '{"org.ocihook/weight": "3", "org.ocihook/cpus": "2", "app": "web"}'
+    assert annotations.unheard_labels({LABELS: labels}) == [
+        "org.ocihook/cpus", "org.ocihook/weight"
+    ]  # fmt: skip
+    assert annotations.unheard_labels({LABELS: labels, "org.ocihook/cpus": "1"}) == [
+        "org.ocihook/weight"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", '{"app": "org.ocihook/weight"}', "org.ocihook/", '["org.ocihook/weight"]',
+     "org.ocihook/\ud800", '{"org.ocihook/":' * 1000],
+)  # fmt: skip
+def test_no_labels_of_ours(text: str) -> None:
+    assert annotations.unheard_labels({LABELS: text}) == []

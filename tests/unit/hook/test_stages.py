@@ -306,3 +306,28 @@ def test_a_namespace_with_a_path_is_another_containers(
     monkeypatch.setattr(cgroup, "find", find)
     stages.poststart(make())
     assert told == [joined]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"org.ocihook/weight": "3"}, "label 'org.ocihook/weight': no annotation of that name"),
+        (
+            {"org.ocihook/weight": "3", "org.ocihook/cpus": "2"},
+            "label 'org.ocihook/cpus' and 1 more: no annotation of that name is beside it",
+        ),
+        ({"org.ocihook/cell": "web", "app": "web"}, ""),
+    ],
+)
+def test_a_label_that_should_have_been_an_annotation(
+    make: Make, scheduler: Scheduler, marks: list[bytes], labels: dict[str, str], said: str
+) -> None:
+    """The container has its cell, by what its annotations say."""
+    given = {CELL: "web", "io.kubernetes.cri-o.Labels": json.dumps(labels)}
+    state = make(annotations=given)
+    stages.create_runtime(state)
+    assert len(scheduler.registered) == 1
+    assert [note.args[0].startswith(said) for note in state.notes] == ([True] if said else [])
+    again = make(annotations=given)
+    stages.poststart(again)
+    assert again.notes == []
