@@ -41,6 +41,8 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("CONTRIBUTING.md", ("tests/unit",)),
     (".clang-format", ("tests/unit",)),
     (".editorconfig", ("tests/unit",)),
+    # The runtime tests make metrics of the same cells.
+    ("tests/unit/told_cells.py", ("tests/unit", "tests/runtime")),
     ("tests/unit/*", ("tests/unit",)),
     ("tests/data/metrics/*", ("tests/unit", "tests/runtime")),
     ("tests/data/*", ("tests/unit",)),
