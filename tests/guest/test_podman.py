@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from cells import cells_of
+from go_patterns import REFUSED, TAKEN
 from hook_calls import Recorder
 from podman import busybox_root, podman, remove_all, run
 
+from ocihook.doctor import hooks_format
 from ocihook.install.hooks import STAGES, file_name, hook_file
 
 pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
@@ -55,3 +57,40 @@ def test_a_hook_at_every_stage_of_a_hooks_dir(runtime: str, rootfs: Path, tmp_pa
     for stage, state in recorder.calls():
         assert state["id"] == container, stage
         assert state["annotations"]["org.ocihook/weight"] == "250", stage
+
+
+def test_the_engines_own_judgement_of_hook_files(
+    runtime: str, rootfs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """podman names every file that it refuses, so two calls judge all patterns, and ours does."""
+    sound = json.loads(hook_file("poststop", Path("/bin/true")))
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for directory in (good, bad):
+        directory.mkdir()
+    once = ("--annotation=org.ocihook/weight=250", "--rm")
+
+    def write(path: Path, **members: object) -> str:
+        document = {**sound, **members}
+        path.write_text(json.dumps(document))
+        return hooks_format.judge(document)[0]
+
+    assert write(good / "all.json", when={"commands": list(TAKEN)}) == ""
+    podman("run", "--network=none", "--log-driver=none", *once, "--rootfs", str(rootfs),
+           "/bin/busybox", "true", runtime=runtime, options=(f"--hooks-dir={good}",))  # fmt: skip
+
+    for number, pattern in enumerate(REFUSED):
+        assert "is no pattern to Go" in write(bad / f"{number}.json", when={"commands": [pattern]})
+    assert "unknown" in write(bad / "version.json", version="2.0.0")
+    assert write(bad / "newer.json", version="1.1.0") == ""
+    # With a byte order mark, and names in another case.
+    conf = tmp_path / "containers.conf"
+    conf.write_bytes(b"\xef\xbb\xbf" + f'[Engine]\nHooks_Dir = ["{bad}"]\n'.encode())
+    monkeypatch.setenv("CONTAINERS_CONF", str(conf))
+    with pytest.raises(AssertionError) as refused:
+        run(rootfs, *once, runtime=runtime)
+    said = str(refused.value)
+    assert said.count("error parsing regexp") == len(REFUSED), said
+    assert 'unrecognized hook version: \\"2.0.0\\"' in said.replace('"', '\\"').replace(
+        "\\\\", "\\"
+    )
+    assert "newer.json" in said  # no podman before 6 knows it
