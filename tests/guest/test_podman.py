@@ -94,3 +94,15 @@ def test_the_engines_own_judgement_of_hook_files(
         "\\\\", "\\"
     )
     assert "newer.json" in said  # no podman before 6 knows it
+
+
+def test_a_clone_has_no_annotations(rootfs: Path) -> None:
+    """docs/howto-podman.md says so of 5.4.2 and 5.8.6: labels are copied, annotations are not.
+
+    The clone is not started: it has lost the network mode, too.
+    """
+    container = run(rootfs, "--annotation=org.ocihook/weight=250", "--label=org.ocihook/weight=9")
+    assert len(cells_of(container)) == 1
+    (clone,) = json.loads(podman("inspect", podman("container", "clone", container)))
+    assert "org.ocihook/weight" not in (clone["Config"]["Annotations"] or {})
+    assert clone["Config"]["Labels"] == {"org.ocihook/weight": "9"}
