@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def demand_that_a_reload_changes_nothing(container: Container) -> None:
     assert [after[name] for name in named] == [before[name] for name in named]
     assert cell_of(pid).cell == before["cell"]
     assert os.getxattr(leaf(container), CELL_MARK) == mark
+
+
+def used_us(cgroup: Path) -> int:
+    """Return the CPU time that a cgroup has had."""
+    return int((cgroup / "cpu.stat").read_text().split()[1])
 
 
 def test_this_is_systemd() -> None:
@@ -110,11 +116,14 @@ def test_podman_pod_is_a_slice(rootfs: Path) -> None:
 
 
 def test_podman_in_a_unit_of_its_own(rootfs: Path) -> None:
-    """``--cgroups=split``, as Quadlet writes it: beside podman, and not around it."""
+    """``--cgroups=split``, as Quadlet writes it: beside podman, and not around it.
+
+    What stands in the unit's section ``[Service]`` holds for the container below.
+    """
     command = ["systemd-run", "--wait", "--pipe", "--property=Delegate=yes", "--unit=split"]
     command += ["podman", "--storage-driver=vfs", "--cgroup-manager=systemd", "run", "--rm"]
     command += ["--cgroups=split", "--network=none", "--log-driver=none", ENROL]
-    command += ["--rootfs", os.fspath(rootfs), "/bin/busybox", "sleep", "1000"]
+    command += ["--rootfs", os.fspath(rootfs), "/bin/busybox", "sh", "-c", "while :; do :; done"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     found: list[str] = []
 
@@ -126,6 +135,15 @@ def test_podman_in_a_unit_of_its_own(rootfs: Path) -> None:
     until(started, "the cell")
     (cgroup,) = found
     assert cgroup.startswith("/system.slice/split.service/libpod-payload-")
+    home = Path(f"{CGROUPFS}{cgroup}")
+    # Not before: podman is in the service, too, and would take a minute to start.
+    limits = ("CPUQuota=20%", "AllowedCPUs=0")
+    systemctl("set-property", "--runtime", "split.service", *limits)
+    assert (home.parent / "cpu.max").read_text() == "20000 100000\n"
+    assert (home / "cpuset.cpus.effective").read_text() == "0\n"
+    before_us, begin_s = used_us(home), time.monotonic()
+    until(lambda: used_us(home) - before_us > 600_000, "0.6 s of CPU time")
+    assert time.monotonic() - begin_s > 2, "a fifth of a CPU for 3 s"
     remove_all("systemd")
     assert process.wait(TIMEOUT_S) != 0, "it was killed"
 
