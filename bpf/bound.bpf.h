@@ -30,6 +30,9 @@ enum {
 	STOPPED_WINDOW = 1024,
 };
 
+/* How a task was weighed. After one that goes first none need be. */
+enum weighed { WEIGHED, STOPPED, GOES_FIRST };
+
 /* The best task of the queue; without one, `pid` is 0. */
 struct bound {
 	/* Vtime of its node, and its own. */
@@ -52,19 +55,36 @@ static __always_inline bool is_better(const struct bound *best,
 	return time_before(key, best->key);
 }
 
-/* Weigh a task of the queue; returns whether none after it need be. */
-static __always_inline bool weigh_task(struct bound *best,
-				       struct task_struct *p,
-				       const struct cpu_ctx *here, u64 now)
+/* Whether a limit stops the task. */
+static __always_inline bool is_stopped(struct task_struct *p,
+				       const struct task_ctx *tctx, u64 now)
 {
+	const struct cell *c = cell_at(tctx->cell);
+
+	return c && !task_may_run(p, tctx, c, now);
+}
+
+/*
+ * Weigh a task of the queue. Verified once: inside of the loop over the queue,
+ * the verifier followed more than half of all its instructions here.
+ */
+__noinline int weigh_task(struct bound *best __arg_nonnull,
+			  struct task_struct *p __arg_trusted, s32 cpu, u64 now)
+{
+	struct cpu_ctx *here = cpu_at(cpu);
 	struct task_ctx *tctx = task_ctx(p);
-	struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
-	struct cell *box = tctx ? cell_at(tctx->box) : NULL;
+	struct cell *c, *box;
 	bool home, overdue;
 	u64 key;
 
+	if (!here || !tctx)
+		return WEIGHED;
+	if (is_stopped(p, tctx, now))
+		return STOPPED;
+	c = cell_at(tctx->cell);
+	box = cell_at(tctx->box);
 	if (!c || !box)
-		return false;
+		return WEIGHED;
 	key = bound_key(tctx, c);
 	home = has_first_claim(box, tctx->box, here) ||
 	       !time_before(now, here->guest_served_ns + GUEST_EVERY_NS);
@@ -72,38 +92,37 @@ static __always_inline bool weigh_task(struct bound *best,
 		  !time_before(now, tctx->waiting_ns + config.stall_ns);
 	if (!overdue && best->pid &&
 	    (best->home != home ? best->home : !is_better(best, tctx, key)))
-		return false;
+		return WEIGHED;
 	best->key = key;
 	best->vtime = tctx->vtime;
 	best->slot = tctx->cell;
 	best->pid = p->pid;
 	best->home = home;
 	best->overdue = overdue;
-	return overdue;
-}
-
-/* Whether a limit stops the task. */
-static __always_inline bool is_stopped(struct task_struct *p, u64 now)
-{
-	const struct task_ctx *tctx = task_ctx(p);
-	const struct cell *c = tctx ? cell_at(tctx->cell) : NULL;
-
-	return c && !task_may_run(p, tctx, c, now);
+	return overdue ? GOES_FIRST : WEIGHED;
 }
 
 /*
- * Move a task from the CPU's own queue to its node's, unless that would let it
- * run on CPUs that the kernel does not keep it from.
+ * Count a task of the CPU's own queue as one of its node's, unless that would
+ * let it run on CPUs that the kernel does not keep it from.
  */
+__noinline int count_as_nodes(struct task_ctx *tctx __arg_nonnull)
+{
+	if (tctx->confined || tctx->guest)
+		return false;
+	uncount_bound(tctx);
+	count_waiting(tctx);
+	return true;
+}
+
+/* Move a task from the CPU's own queue to its node's, if it may go there. */
 static __always_inline void move_to_node(struct bpf_iter_scx_dsq *it,
 					 struct task_struct *p)
 {
 	struct task_ctx *tctx = task_ctx(p);
 
-	if (!tctx || tctx->confined || tctx->guest)
+	if (!tctx || !count_as_nodes(tctx))
 		return;
-	uncount_bound(tctx);
-	count_waiting(tctx);
 	scx_bpf_dsq_move_set_vtime(it, tctx->vtime);
 	scx_bpf_dsq_move_vtime(it, p, cell_dsq(tctx->cell, scx_bpf_task_cpu(p)),
 			       0);
@@ -112,24 +131,25 @@ static __always_inline void move_to_node(struct bpf_iter_scx_dsq *it,
 /* The best task of the CPU's own queue. */
 __noinline int weigh_bound(struct bound *best __arg_nonnull, s32 cpu, u64 now)
 {
-	struct cpu_ctx *here = cpu_at(cpu);
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
 	int i, nr_weighed = 0;
 
 	__builtin_memset(best, 0, sizeof(*best));
-	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0) || !here)
+	if (bpf_iter_scx_dsq_new(&it, CPU_DSQ(cpu), 0))
 		goto out;
 	bpf_for(i, 0, STOPPED_WINDOW) {
+		int weighed;
+
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p)
 			break;
-		if (is_stopped(p, now)) {
+		weighed = weigh_task(best, p, cpu, now);
+		if (weighed == STOPPED) {
 			move_to_node(&it, p);
 			continue;
 		}
-		if (weigh_task(best, p, here, now) ||
-		    ++nr_weighed >= BOUND_WINDOW)
+		if (weighed == GOES_FIRST || ++nr_weighed >= BOUND_WINDOW)
 			break;
 	}
 out:
