@@ -157,9 +157,18 @@ def has_two(cell: Workload) -> bool:
     return queues(cell) == 2
 
 
+def with_one_queue(cells: Workloads) -> Workload:
+    """Make a cell in a slot that no crowded cell had before it: a slot keeps its queues."""
+    made = [cells("small")]
+    while queues(made[-1]) > 1:
+        made.append(cells(f"small-{len(made)}"))
+    return made[-1]
+
+
 def test_a_crowded_cell_gets_a_second_queue(cells: Workloads) -> None:
     """At a fork. One whose only task waits for no other keeps one, and both run on."""
-    small, crowd = cells("small", 1), cells("crowd", 16)
+    small, crowd = with_one_queue(cells), cells("crowd", 16)
+    small.burn(1)
     cells.begin()
     until(lambda: has_two(crowd), "a second queue", seen=dumped)
     # The one task of the small cell is alone on its CPU.
