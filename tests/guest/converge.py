@@ -24,6 +24,8 @@ from waiting import DEADLINE_S, ticks_until
 CPU_S = 3.0
 SLICES = 200
 STEP_S = 0.25
+REST = 30.0
+"""A measurement takes a thirtieth of one CPU: reading many files is work."""
 
 Bound = Callable[[list[float]], bool]
 """Tells whether it holds, of the CPUs that each party used on average."""
@@ -91,7 +93,7 @@ def converge(
     chosen = [i for i, party in enumerate(parties) if judged is None or party in judged]
     held_from: list[Use] | None = began
     series: list[str] = []
-    for elapsed_s in ticks_until(timeout_s, STEP_S):
+    for elapsed_s in ticks_until(timeout_s, STEP_S, REST):
         if not elapsed_s:
             continue
         now = [party.use() for party in parties]

@@ -17,6 +17,7 @@ DEADLINE_S = float(os.environ.get("OCIHOOK_TEST_DEADLINE_S", "120"))
 """How long a state may take to come: seconds as a rule, a minute on a loaded emulated machine."""
 
 STEP_S = 0.05
+REST_MAX_S = 4.0
 
 _fixed_s: Counter[str] = Counter()
 
@@ -42,12 +43,18 @@ def until(
     raise AssertionError(f"{what}: not within {timeout_s:g} s{state}")
 
 
-def ticks_until(timeout_s: float, step_s: float = STEP_S) -> Iterator[float]:
-    """Yield the seconds since the start, at each step and once more at the end."""
+def ticks_until(timeout_s: float, step_s: float = STEP_S, rest: float = 0) -> Iterator[float]:
+    """Yield the seconds since the start, at each step and once more at the end.
+
+    :param rest: between two steps, rest for so many times the CPU time that the last one took, up
+        to ``REST_MAX_S``: else on a loaded machine the test is one more busy task
+    """
     began_s = time.monotonic()
     while (elapsed_s := time.monotonic() - began_s) < timeout_s:
+        used_s = time.thread_time()
         yield elapsed_s
-        time.sleep(step_s)
+        used_s = time.thread_time() - used_s
+        time.sleep(max(step_s, min(rest * used_s, REST_MAX_S)))
     yield elapsed_s
 
 
