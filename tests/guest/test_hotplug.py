@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPUs that come and go under load, tasks that were bound to them included."""
+"""CPUs that come and go under load, tasks that were bound to them included; own CPUs as well."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 from cells import Workload, Workloads
 from converge import converge, demand_progress, task_use
+from waiting import until
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.machine("unplugged"),
+    pytest.mark.usefixtures("scheduler"),
+]
 
 ONLINE = Path("/sys/devices/system/cpu/cpu1/online")
 ROUNDS = 2
@@ -39,3 +44,19 @@ def test_cpus_come_and_go_under_load(cells: Workloads) -> None:
         ONLINE.write_text("1")
     # Both CPUs are in use again.
     converge(made, lambda used: sum(used) > 1, cpu_s=0.5, slices=0)
+
+
+def test_owner_outlives_its_cpu(cells: Workloads) -> None:
+    """Offline, the own CPU is no cell's; the owner shares the others. Online, it is the owner's."""
+    mine = cells("owner", own_list=1 << 1)
+    others = cells("others", 2)
+    mine.burn(2)
+    cells.begin()
+    until(lambda: min(mine.use().run_ns, others.use().run_ns) > 2e8, "both are busy")
+    try:
+        ONLINE.write_text("0")
+        # Half of what each is owed of one CPU: half of the usual time tells.
+        converge([mine, others], lambda used: min(used) > 0.25, cpu_s=1.5)
+    finally:
+        ONLINE.write_text("1")
+    converge([mine, others], lambda used: used[0] > 0.8)

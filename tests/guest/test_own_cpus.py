@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from bundle import BURN, Container, Make
 from busy_host import busy
 from cells import Workload, Workloads, cells_of
 from converge import Task, converge
-from waiting import until
 
 from ocihook import cpulist
 from ocihook.sched.cells import list_cells
@@ -157,23 +155,6 @@ def test_taken_cpus_are_left_out(cells: Workloads) -> None:
     assert not poor.row()["own_cpus"]
     assert poor.shortage
     assert mine.row()["own_cpus"] == OWN
-
-
-@pytest.mark.kernel
-def test_owner_outlives_its_cpu(cells: Workloads) -> None:
-    """Offline, the own CPU is no cell's; the owner shares the others. Online, it is the owner's."""
-    mine, others = owner(cells), cells("others", 2)
-    mine.burn(2)
-    cells.begin()
-    until(lambda: min(mine.use().run_ns, others.use().run_ns) > 2e8, "both are busy")
-    online = Path(f"/sys/devices/system/cpu/cpu{OWN}/online")
-    try:
-        online.write_text("0")
-        # Half of what each is owed of one CPU: half of the usual time tells.
-        converge([mine, others], lambda used: min(used) > 0.25, cpu_s=1.5)
-    finally:
-        online.write_text("1")
-    converge([mine, others], lambda used: used[0] > 0.8)
 
 
 @pytest.mark.once

@@ -13,7 +13,11 @@ import pytest
 from cells import Workloads
 from converge import demand_progress
 
-pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler")]
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.machine("unplugged"),
+    pytest.mark.usefixtures("scheduler"),
+]
 
 ALARM = Path("/sys/class/rtc/rtc0/wakealarm")
 SUCCESSES = Path("/sys/power/suspend_stats/success")

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from .retry import once_more_if_hung
+from .run import HANG
 from .sessions import Session
 
 CLONE = Path(__file__).parents[2]
@@ -26,6 +27,9 @@ GUEST_TIMEOUT_S = 2400
 
 TEST_TIMEOUT_S = 600
 """For one test, in place of pyproject.toml's: emulated, on a machine that does other things too."""
+
+HANG_LINES = 120
+"""So much of what the kernel said of a hang is shown where a session fails."""
 
 NO_TEST = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 
@@ -65,6 +69,8 @@ class Outcome(NamedTuple):
         found = session_problems(self.junit)
         if self.status and not found:
             found.append(f"the session ended with exit status {self.status}")
+        if found and (hang := self.directory / HANG).exists():
+            found += hang.read_text(errors="replace").splitlines()[:HANG_LINES]
         return found
 
 

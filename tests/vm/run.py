@@ -105,7 +105,11 @@ def start(machine: Machine, request: Request, site: str, output: BinaryIO) -> in
             systemd=request.init == "systemd",
         )
         parcel.empty(directory / "out.tar")
-        machine.run(directory, output, request.timeout_s)
+        try:
+            machine.run(directory, output, request.timeout_s)
+        except GuestTimeout as timeout:
+            _keep(timeout, request.out_dir)
+            raise
         status = parcel.unpack(directory / "out.tar", request.out_dir)
         if status is None:
             message = f"guest: lost without a result; its last words:\n{_last_words(directory)}"
@@ -113,6 +117,13 @@ def start(machine: Machine, request: Request, site: str, output: BinaryIO) -> in
         return status
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _keep(timeout: GuestTimeout, out_dir: Path | None) -> None:
+    """Add what the kernel said of its hang to a file beside the results."""
+    if out_dir:
+        with (out_dir / HANG).open("a") as file:
+            file.write(f"{timeout}\n")
 
 
 def _last_words(directory: Path) -> str:
@@ -134,5 +145,8 @@ def _environment(request: Request) -> dict[str, str]:
     rig["RIG_WATCH"] = WATCH_PORT
     return passed | fixed | rig
 
+
+HANG = "hang.txt"
+"""In the directory of the results: what a guest's kernel said that did not end in time."""
 
 __all__ = ["GuestTimeout", "HungGuest", "LostGuest", "Request", "RigError", "run"]

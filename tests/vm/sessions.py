@@ -75,7 +75,11 @@ def of_every_run() -> list[Session]:
         Session(*first, "runtime", "systemd", init="systemd", beside_others=True),
         Session(*first, "", "tutorial", init="systemd", beside_others=True),
         _two_caches(*first),
-        *(Session(*pair, "kernel", "starved", beside_others=True) for pair in PAIRS),
+        *(
+            Session(*pair, "kernel", machine, beside_others=True)
+            for machine in ("unplugged", "starved")
+            for pair in PAIRS
+        ),
     ]
     return sorted(sessions, key=lambda session: not session.beside_others)
 
@@ -88,7 +92,11 @@ def of_all_kernels() -> list[Session]:
         *(session for pair in OTHERS for session in _plain(*pair, first=True, beside_others=False)),
         *(_two_caches(*pair) for pair in (PAIRS[1], *OTHERS)),
         Session(*PAIRS[1], "runtime", "systemd", init="systemd"),
-        *(Session(*pair, "kernel", "starved") for pair in OTHERS),
+        *(
+            Session(*pair, "kernel", machine)
+            for machine in ("unplugged", "starved")
+            for pair in OTHERS
+        ),
         *(Session(*pair, "runtime", "malformed") for pair in MALFORMED),
     ]
 

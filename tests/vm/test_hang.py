@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .errors import HungGuest
-from .run import Request, run
+from .run import HANG, Request, run
 
 CLONE = Path(__file__).parents[2]
 
@@ -65,8 +65,11 @@ def fill(directory: Path, program: str) -> None:
 
 
 def test_session_that_sleeps_is_ended(tmp_path: Path) -> None:
-    fill(tmp_path, SLEEPS)
-    options = ["--timeout", "300", "--with", str(tmp_path)]
+    program, out = tmp_path / "program", tmp_path / "out"
+    program.mkdir()
+    out.mkdir()
+    fill(program, SLEEPS)
+    options = ["--timeout", "300", "--with", str(program), "--out", str(out)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.vm", "vm", *options, "--", "python3", "hangs.py"],
         cwd=CLONE,
@@ -78,6 +81,9 @@ def test_session_that_sleeps_is_ended(tmp_path: Path) -> None:
     assert "rig: guest: the second hangs; the kernel says:\n" in done.stderr
     assert "Show Blocked State" in done.stderr
     assert "the first hangs" not in done.stderr
+    kept = (out / HANG).read_text()
+    assert kept.startswith("guest: the second hangs; the kernel says:\n")
+    assert "Show clockevent devices" in kept
 
 
 @pytest.mark.parametrize(("kernel", "suite"), [("6.18", "trixie"), ("7.3", "forky")])

@@ -15,8 +15,9 @@ import pytest
 from . import cache, kernels, mirror, parcel
 from . import run as rig
 from .errors import GuestTimeout, HungGuest, LostGuest, RigError, Unavailable, Usage
-from .guest_run import Outcome, session_problems
+from .guest_run import HANG_LINES, Outcome, session_problems
 from .retry import once_more_if_hung
+from .run import HANG
 from .watch import Watch
 from .wheel import installed_files
 
@@ -239,3 +240,13 @@ def test_good_guest_session_has_no_problems(tmp_path: Path) -> None:
     junit.write_text('<testsuites><testsuite><testcase name="n"/></testsuite></testsuites>')
     assert session_problems(junit) == []
     assert session_problems(tmp_path / "none.xml") == ["the session wrote no results"]
+
+
+def test_a_failed_session_says_what_hung(tmp_path: Path) -> None:
+    (tmp_path / HANG).write_text(
+        "guest: tests/test_x.py::test_y hangs; the kernel says:\n" + 500 * "x\n"
+    )
+    none, first, *more = Outcome(HungGuest.status, 1.0, tmp_path).problems()
+    assert none == "the session wrote no results"
+    assert first == "guest: tests/test_x.py::test_y hangs; the kernel says:"
+    assert len(more) == HANG_LINES - 1

@@ -26,16 +26,19 @@ WATCH_PORT = "/dev/vport0p1"
 _READ_BYTES = 1 << 16
 _SERIAL = "s"
 # Admin-guide/sysrq.rst: 8 shows all that follows on the console, w is for tasks that are blocked,
-# l for the stack of each CPU. Each with what says that the kernel has taken it in.
+# l for the stack of each CPU, q for its timers, t for all tasks and work queues. Each with what
+# says that the kernel has taken it in.
 _KEYS = (
     (b"8", b"Changing Loglevel"),
     (b"w", b"Show Blocked State"),
     (b"l", b"Show backtrace of all active CPUs"),
+    (b"q", b"Show clockevent devices"),
+    (b"t", b"Show State"),
 )
 # An emulated serial line is slow, and the kernel prints with interrupts off.
 _ECHO_S = 5.0
 _QUIET_S = 2.0  # between the stacks of two CPUs; 0.3 s seen
-_REPORT_S = 30.0
+_REPORT_S = 60.0
 
 
 class Wires:
