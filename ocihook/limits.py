@@ -55,6 +55,11 @@ def clamp_weight(weight: int) -> int:
     return max(OCIHOOK_WEIGHT_MIN, min(weight, OCIHOOK_WEIGHT_MAX))
 
 
+def weight_from_cgroup(text: str | None) -> int | None:
+    """Return the weight that a cgroup's ``cpu.weight`` says, None where it is not there."""
+    return clamp_weight(int(text)) if text and text.isdecimal() else None
+
+
 def quota_from_us(quota_us: int, period_us: int = 0, burst_us: int = 0) -> tuple[int, int, int]:
     """Return quota, period and burst in nanoseconds, of OCI's in microseconds.
 

@@ -51,7 +51,9 @@ def _whose(cell: dict[str, Any]) -> list[tuple[str, str]]:
 def _own(cell: dict[str, Any]) -> str:
     if not cell["own_cpus"]:
         return ""
-    return f"{cell['own_cpus']}, {'lent while idle' if cell['lend'] else 'not lent'}"
+    said = f"{cell['own_cpus']}, {'lent while idle' if cell['lend'] else 'not lent'}"
+    out_of_reach = cell["own_cpus_out_of_reach"]
+    return f"{said}; not in its cpuset now: {out_of_reach}" if out_of_reach else said
 
 
 def _quota(quota: dict[str, int] | None) -> str:

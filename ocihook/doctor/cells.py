@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cells: those without a cgroup, marks without a cell, and whether there is room for more."""
+"""The cells: those without a cgroup, marks without a cell, own CPUs, and is there room for more."""
 
 import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocihook import mark
 from ocihook.abi import OCIHOOK_MAX_CELLS, SchedulerRecord
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
 from ocihook.errors import InputError, OcihookError
+from ocihook.grant import shortage
 from ocihook.paths import CGROUPFS
 from ocihook.sched import probe, reconcile
+from ocihook.sched.cgroup_files import cpuset_of
 
 TOPIC = Topic("cells")
 
@@ -24,8 +26,14 @@ MAX_CONTAINERS = OCIHOOK_MAX_CELLS - 1
 
 NEARLY_FULL_PERCENT = 90
 
-Marked = list[tuple[str, int, str]]
-"""A marked cgroup: its directory, its cgid, and what is wrong with the mark."""
+
+class Marked(NamedTuple):
+    """A marked cgroup: ``fault`` of the mark, and ``shortage`` of own CPUs by it."""
+
+    directory: str
+    cgid: int
+    fault: str = ""
+    shortage: str = ""
 
 
 def check(host: Host) -> Iterator[Finding]:
@@ -57,15 +65,17 @@ def check(host: Host) -> Iterator[Finding]:
     yield _room(record)
     yield from _orphans(rows)
     yield from _without_cell(rows, marked)
+    yield _own_cpus(rows, marked)
 
 
-def _marked(host: Host) -> Marked:
+def _marked(host: Host) -> list[Marked]:
     """Return every marked cgroup that is still there when it is looked at again, and has tasks.
 
     An empty one may have outlived its container: its cell is gone, and its mark goes with it.
     """
     found = []
-    for directory, text in reconcile.marked_cgroups(str(host.path(CGROUPFS))):
+    root = str(host.path(CGROUPFS))
+    for directory, text in reconcile.marked_cgroups(root):
         try:
             cgid = os.stat(directory).st_ino
             events = Path(directory, "cgroup.events").read_text(encoding="ascii")
@@ -75,12 +85,12 @@ def _marked(host: Host) -> Marked:
             continue  # removed while we looked
         if "populated 0" in events:
             continue
+        shown = host.shown(Path(directory))
         try:
-            mark.read(text)
-            fault = ""
+            cpus = cpuset_of([directory[len(root) :]], root)
+            found.append(Marked(shown, cgid, shortage=shortage(mark.read(text), cpus)))
         except InputError as error:
-            fault = error.args[0]
-        found.append((host.shown(Path(directory)), cgid, fault))
+            found.append(Marked(shown, cgid, fault=error.args[0]))
     return found
 
 
@@ -114,9 +124,9 @@ def _orphans(rows: Iterable[dict[str, Any]]) -> Iterator[Finding]:
         yield TOPIC.ok("orphaned", "every live cell has its cgroup")
 
 
-def _without_cell(rows: Iterable[dict[str, Any]], marked: Marked) -> Iterator[Finding]:
+def _without_cell(rows: Iterable[dict[str, Any]], marked: list[Marked]) -> Iterator[Finding]:
     owners = {part["cgid"] for row in rows if row["state"] == "live" for part in _parts(row)}
-    broken = [f"{directory}: {fault}" for directory, _, fault in marked if fault]
+    broken = [f"{one.directory}: {one.fault}" for one in marked if one.fault]
     if broken:
         yield TOPIC.warning(
             "broken marks",
@@ -124,11 +134,30 @@ def _without_cell(rows: Iterable[dict[str, Any]], marked: Marked) -> Iterator[Fi
             "a new start of these containers writes them anew; until then no restart of the"
             " scheduler finds them",
         )
-    missing = [directory for directory, cgid, fault in marked if not fault and cgid not in owners]
+    missing = [one.directory for one in marked if not one.fault and one.cgid not in owners]
     if missing:
         yield TOPIC.warning("marks", f"marked, and without a cell: {_few(missing)}", AGAIN)
     else:
         yield TOPIC.ok("marks", f"marked cgroups, all with their cells: {len(marked)}")
+
+
+def _own_cpus(rows: Iterable[dict[str, Any]], marked: list[Marked]) -> Finding:
+    lost = [
+        f"{row['cell']} ({row['name']}): {row['own_cpus_out_of_reach']}"
+        for row in rows
+        if row["own_cpus_out_of_reach"]
+    ]
+    if lost:
+        return TOPIC.warning(
+            "own CPUs",
+            f"not in the cell's cpuset any more, so others have them: {_few(lost)}",
+            "widen the cpuset of the cgroup, or of the slice or pod above it; or have own CPUs"
+            f" chosen anew: {AGAIN}",
+        )
+    short = [f"{one.directory}: {one.shortage}" for one in marked if one.shortage]
+    if short:
+        return TOPIC.note("own CPUs", f"fewer than wished: {_few(short)}", AGAIN)
+    return TOPIC.ok("own CPUs", "all that were wished")
 
 
 def _few(names: list[str], shown: int = 3) -> str:

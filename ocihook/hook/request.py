@@ -14,7 +14,12 @@ from ocihook.hook.annotations import Wishes
 from ocihook.hook.bundle import Bundle
 from ocihook.hook.cgroup import Cgroup
 from ocihook.hook.state import ContainerState
-from ocihook.limits import clamp_weight, quota_from_cgroup, quota_from_us, weight_from_shares
+from ocihook.limits import (
+    quota_from_cgroup,
+    quota_from_us,
+    weight_from_cgroup,
+    weight_from_shares,
+)
 
 DEFAULT_NAME_CHARS = 12
 """Of the container's id, as engines shorten it."""
@@ -50,9 +55,9 @@ def _weight(bundle: Bundle, wishes: Wishes, home: Cgroup) -> int:
     if wishes.weight is not None:
         return wishes.weight
     # Reads 1 while cpu.idle is set (0 before 6.12), as idle a weight as there is.
-    text = home.read("cpu.weight")
-    if text and text.isdecimal():
-        return clamp_weight(int(text))
+    found = weight_from_cgroup(home.read("cpu.weight"))
+    if found is not None:
+        return found
     if bundle.idle == 1:
         return OCIHOOK_WEIGHT_MIN
     if bundle.weight is not None:

@@ -130,9 +130,10 @@ def _enrol(state: ContainerState, pid: int) -> None:
 
 def _grant(spec: "CellSpec", home: "Cgroup", slot: int, policy: "Policy") -> str:
     """Give the cell what there is of its own CPUs, mark it; return what is missing."""
-    from ocihook import grant, mark
+    from ocihook import cpuset, grant, mark
 
+    cpus = cpuset.read(home.read, home.path)
     try:
-        return grant.grant(spec, home.cgid, slot, policy.own_cpus_mask())
+        return grant.grant(spec, home.cgid, slot, cpus, policy.own_cpus_mask())
     finally:
         home.mark(mark.write(spec))

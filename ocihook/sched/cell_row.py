@@ -19,6 +19,7 @@ from ocihook.abi import (
     CellStats,
     CellWaits,
 )
+from ocihook.cpuset import ANY, Cpuset
 from ocihook.sched.waits import below_us
 
 STATES = {CELL_CLAIMING: "claiming", CELL_LIVE: "live", CELL_DRAINING: "draining"}
@@ -34,12 +35,21 @@ class Counted(NamedTuple):
     waits: CellWaits
 
 
-def describe(slot: int, cell: Cell, counted: Counted, possible: int) -> dict[str, Any]:
-    """Return the document of one slot; ``counted.runs`` is of the CPUs of the mask ``possible``."""
+def describe(
+    slot: int, cell: Cell, counted: Counted, possible: int, cpus: Cpuset = ANY
+) -> dict[str, Any]:
+    """Return the document of one slot; ``counted.runs`` is of the CPUs of the mask ``possible``.
+
+    ``cpus`` are those that its cgroups may use; what the slot says of that is of its registration.
+    """
     waits = counted.waits
     exec_cpus = cpulist.from_words(cell.exec_allowed)
     own_cpus = cpulist.from_words(cell.own)
     cpuset = cpulist.from_words(cell.allowed)
+    unusable = 0
+    if cpus.effective is not None:
+        cpuset = cpus.effective if cpus.narrows() else 0
+        unusable = own_cpus & ~cpus.effective
     usable = cpulist.from_words(cell.usable) if cell.restricted else possible
     if cpuset:
         usable &= cpuset
@@ -57,6 +67,7 @@ def describe(slot: int, cell: Cell, counted: Counted, possible: int) -> dict[str
         "cpuset": cpulist.format(cpuset) if cpuset else None,
         "exec_cpus": cpulist.format(exec_cpus) if exec_cpus else None,
         "own_cpus": cpulist.format(own_cpus) if own_cpus else None,
+        "own_cpus_out_of_reach": cpulist.format(unusable) if unusable else None,
         "lend": not cell.flags & CELL_FLAG_NO_LEND,
         "borrow": not cell.flags & CELL_FLAG_NO_BORROW,
         "quota": _quota(cell),

@@ -21,10 +21,12 @@ from ocihook.abi import (
     Cell,
 )
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import CgroupError, InputError
 from ocihook.grant import claim
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched.cells import list_cells
+from ocihook.sched.cgroup_files import cpuset_of
 from ocihook.sched.change import Change
 from ocihook.sched.which import find_cell
 
@@ -79,7 +81,8 @@ def change_cell(
         raise CgroupError(f"cell {row['cell']}: no cgroup is in it any more", "see: ocihook gc")
     slot, cell = cell_in_charge(row["cell"])
     spec = _wanted(cell, change, homes[0]["container"])
-    _update(spec, change, homes[0]["cgid"], slot, given_out)
+    cpus = cpuset_of((home["cgroup"] for home in homes), cgroupfs)
+    _update(spec, change, homes[0]["cgid"], slot, cpus, given_out)
     return Outcome(slot, spec, tuple(_mark(spec, change, homes, cgroupfs)))
 
 
@@ -110,7 +113,9 @@ def _wanted(cell: Cell, change: Change, container: str) -> CellSpec:
     )
 
 
-def _update(spec: CellSpec, change: Change, cgid: int, slot: int, given_out: int) -> None:
+def _update(
+    spec: CellSpec, change: Change, cgid: int, slot: int, cpus: Cpuset, given_out: int
+) -> None:
     request = spec.request(cgid)
     request.fields = CELL_FIELD_FLAGS
     if change.weight is not None:
@@ -120,7 +125,7 @@ def _update(spec: CellSpec, change: Change, cgid: int, slot: int, given_out: int
     if change.cpus is not None:
         request.fields |= CELL_FIELD_OWN
     if spec.wishes_own():
-        claim(request, spec, slot, given_out, whole=True)
+        claim(request, spec, slot, cpus, given_out, whole=True)
     else:
         pinned.update(request)
 

@@ -21,9 +21,12 @@ from ocihook.abi import (
 from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import Counted, describe
+from ocihook.sched.cgroup_files import cpuset_of
 from ocihook.sched.loader import read_record
 from ocihook.sched.pins import explained
 from ocihook.topology import possible_cpus
+
+HOST_CELL = 0
 
 NOT_CELLS = frozenset({CELL_FREE, CELL_NODE, CELL_NODE_DRAINING})
 """States of slots that are no cell: free, or another cgroup's in the tree."""
@@ -76,6 +79,18 @@ def _fold(rows: Mapping[int, dict[str, Any]], cells: Mapping[int, Cell]) -> list
     return [row for slot, row in rows.items() if slot not in folded]
 
 
+def _homes(
+    cells: Mapping[int, Cell], cgroups: Mapping[int, str | None]
+) -> dict[int, list[str | None]]:
+    """Return the cgroups that are in each cell: its own, or those that share it; not the host's."""
+    homes = {slot: [cgroups[slot]] for slot in cells if slot != HOST_CELL}
+    for slot, cell in cells.items():
+        shared = cells.get(cell.shared) if cell.shared else None
+        if shared and shared.generation == cell.shared_generation:
+            homes[cell.shared].append(cgroups[slot])
+    return homes
+
+
 def _tasks_of(row: dict[str, Any], cgroupfs: str, owners: frozenset[int]) -> int:
     return sum(
         count_tasks(cgroupfs + part["cgroup"].rstrip("/"), owners - {part["cgid"]})
@@ -108,16 +123,20 @@ def list_cells(cgroupfs: str = CGROUPFS) -> list[dict[str, Any]]:
         mount_fd = os.open(cgroupfs, os.O_RDONLY | os.O_DIRECTORY)
         opened.callback(os.close, mount_fd)
 
-        used, rows = {}, {}
+        used, cgroups, rows = {}, {}, {}
         for slot in range(read_record().nr_slots):
             cell = cells.read(slot)[0]
             if cell.state in NOT_CELLS:
                 continue
             used[slot] = cell
-            counted = Counted(runs.read(slot), stats.read(slot), waits.read(slot)[0])
-            rows[slot] = describe(slot, cell, counted, possible)
             # The cell that cgroups share has no cgroup itself.
-            rows[slot]["cgroup"] = cgroup_of(mount_fd, cell.cgid) if cell.cgid else None
+            cgroups[slot] = cgroup_of(mount_fd, cell.cgid) if cell.cgid else None
+        homes = _homes(used, cgroups)
+        for slot, cell in used.items():
+            counted = Counted(runs.read(slot), stats.read(slot), waits.read(slot)[0])
+            cpus = cpuset_of(homes.get(slot, ()), cgroupfs)
+            rows[slot] = describe(slot, cell, counted, possible, cpus)
+            rows[slot]["cgroup"] = cgroups[slot]
     found = _fold(rows, used)
     owners = frozenset(cell.cgid for cell in used.values() if cell.cgid)
     for row in found:

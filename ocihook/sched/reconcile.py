@@ -2,7 +2,8 @@
 """Give every marked cgroup its cell again, after the scheduler was stopped, ejected or replaced.
 
 The hook leaves the wanted cell as an extended attribute on the container's cgroup. So the cgroup
-tree is the list of what should be: nothing is replayed, and no file of ours can be stale.
+tree is the list of what should be: nothing is replayed, and no file of ours can be stale. A weight
+or limit in a mark may be: the cgroup's files go before it, unless somebody named the value.
 """
 
 import errno
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 from ocihook import mark
 from ocihook._bpf.pinned import register
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import OcihookError
 from ocihook.grant import grant, shortage
 from ocihook.paths import CELL_MARK, CGROUPFS
+from ocihook.sched.cgroup_files import cpuset_of, update_from_files
 
 Wishing = tuple[str, CellSpec, int, int]
 """A cell that is to have own CPUs: its cgroup's directory, what is wanted, cgroup id, slot."""
@@ -46,6 +49,7 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
     for directory, text in marked_cgroups(cgroupfs):
         try:
             spec = mark.read(text)
+            update_from_files(spec, directory)
             cgid = os.stat(directory).st_ino
             slot, _ = register(spec.request(cgid))
             restored += 1
@@ -57,15 +61,21 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
         if spec.wishes_own():
             wishing.append((directory, spec, cgid, slot))
     wishing.sort(key=lambda one: bool(shortage(one[1])))
-    failures += [failure for one in wishing if (failure := _restore_own_cpus(*one, given_out))]
+    for directory, spec, cgid, slot in wishing:
+        cpus = cpuset_of([directory[len(cgroupfs) :]], cgroupfs)
+        again = given_out and given_out | spec.own | spec.own_list
+        if failure := _restore_own_cpus(directory, spec, cgid, slot, cpus, again):
+            failures.append(failure)
     return restored, failures
 
 
-def _restore_own_cpus(directory: str, spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
+def _restore_own_cpus(
+    directory: str, spec: CellSpec, cgid: int, slot: int, cpus: Cpuset, given_out: int
+) -> str:
     """Give a cell its own CPUs again, mark them; return what failed, if anything did."""
     before = spec.own
     try:
-        missing = grant(spec, cgid, slot, given_out and given_out | spec.own | spec.own_list)
+        missing = grant(spec, cgid, slot, cpus, given_out)
         if spec.own != before:
             os.setxattr(directory, CELL_MARK, mark.write(spec))
     except (OcihookError, OSError) as error:

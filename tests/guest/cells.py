@@ -26,6 +26,7 @@ from ocihook.cell import CellSpec
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched import loader
 from ocihook.sched.cells import list_cells
+from ocihook.sched.cgroup_files import cpuset_of
 from ocihook.sched.times import Times
 from ocihook.topology import possible_cpus
 
@@ -63,7 +64,8 @@ class Workload:
         self.slot, self.generation = register(spec.request(self.cgid))
         self.shortage = ""
         if spec.wishes_own():
-            self.shortage = grant.grant(spec, self.cgid, self.slot)
+            path = f"/{cgroup.relative_to(CGROUPFS)}"
+            self.shortage = grant.grant(spec, self.cgid, self.slot, cpuset_of([path], CGROUPFS))
             os.setxattr(cgroup, CELL_MARK, mark.write(spec))
 
     def start(self, *command: str, cpus: str = "") -> subprocess.Popen[bytes]:

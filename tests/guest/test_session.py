@@ -136,6 +136,9 @@ def test_reload_keeps_every_cell_but_a_released_one() -> None:
             cells("first", 1, name="pool", shared=True),
             cells("second", 1, name="pool", shared=True),
         ]
+        # Resized since its mark was written, and none of its tasks runs until it is looked at.
+        (kept[0].cgroup / "cpu.weight").write_text("157")
+        assert kept[0].row()["weight"] == 157
         before = {cell.id: cells_of(cell.id)[0] for cell in kept}
         assert before[kept[1].id]["own_cpus"], "the released cell's CPU can be had again"
         tables.read()

@@ -7,6 +7,7 @@ from ocihook import cpulist, grant, topology
 from ocihook._bpf import pinned, pinned_cells
 from ocihook.abi import CELL_FIELD_OWN, CELL_FIELD_WEIGHT, Cell, CellRequest
 from ocihook.cell import CellSpec
+from ocihook.cpuset import ANY, Cpuset
 from ocihook.errors import CgroupError, OwnCpusTaken
 from ocihook.topology import Topology
 
@@ -59,7 +60,7 @@ def spec(**wishes: int) -> CellSpec:
 
 def test_a_count(scheduler: Scheduler) -> None:
     wanted = spec(own_count=2)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert wanted.own == scheduler.own == 0b1100
     (update,) = scheduler.updates
     assert (update.cgid, update.fields) == (77, CELL_FIELD_OWN)
@@ -67,7 +68,7 @@ def test_a_count(scheduler: Scheduler) -> None:
 
 def test_a_list(scheduler: Scheduler) -> None:
     wanted = spec(own_list=0b0110)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert scheduler.own == 0b0110
 
 
@@ -75,7 +76,7 @@ def test_the_cell_keeps_what_it_has(scheduler: Scheduler) -> None:
     """At poststart, or where another container of a shared cell has wished the same."""
     scheduler.own, scheduler.others = 0b0011, 0b1000
     wanted = spec(own_count=2)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert wanted.own == scheduler.own == 0b0011
     assert scheduler.updates == []
 
@@ -85,7 +86,7 @@ def test_what_else_is_asked_is_sent(scheduler: Scheduler) -> None:
     wanted = spec(own_count=2, weight=300)
     request = wanted.request(77)
     request.fields = CELL_FIELD_OWN | CELL_FIELD_WEIGHT
-    grant.claim(request, wanted, 3, whole=True)
+    grant.claim(request, wanted, 3, ANY, whole=True)
     assert [(update.weight, update.fields) for update in scheduler.updates] == [
         (300, CELL_FIELD_OWN | CELL_FIELD_WEIGHT)
     ]
@@ -93,28 +94,28 @@ def test_what_else_is_asked_is_sent(scheduler: Scheduler) -> None:
 
 def test_what_the_mark_says_comes_before_anything_else(scheduler: Scheduler) -> None:
     wanted = spec(own_count=2, own=0b0011)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert scheduler.own == 0b0011
 
 
 def test_what_the_mark_says_is_another_s_now(scheduler: Scheduler) -> None:
     scheduler.others = 0b0001
     wanted = spec(own_count=2, own=0b0011)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert wanted.own == scheduler.own == 0b1100
 
 
 def test_too_few(scheduler: Scheduler) -> None:
     scheduler.others = 0b1000
     wanted = spec(own_count=3)
-    assert grant.grant(wanted, 77, 3) == "own CPUs: 3 wished, 2 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY) == "own CPUs: 3 wished, 2 free and allowed"
     assert wanted.own == scheduler.own == 0b0110
 
 
 def test_some_of_a_list(scheduler: Scheduler) -> None:
     scheduler.others = 0b1000
     wanted = spec(own_list=0b11_1100)
-    assert grant.grant(wanted, 77, 3) == (
+    assert grant.grant(wanted, 77, 3, ANY) == (
         "own CPUs 3-5: taken, offline, not allowed, or the host's last"
     )
     assert wanted.own == scheduler.own == 0b0100
@@ -122,14 +123,14 @@ def test_some_of_a_list(scheduler: Scheduler) -> None:
 
 def test_the_cpuset_bounds_it(scheduler: Scheduler) -> None:
     wanted = spec(own_count=2, allowed=0b0010)
-    assert grant.grant(wanted, 77, 3) == "own CPUs: 2 wished, 1 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY) == "own CPUs: 2 wished, 1 free and allowed"
     assert scheduler.own == 0b0010
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [(0, 0b0110), (0b1110, 0b0110)])
 def test_only_what_may_be_given_out(scheduler: Scheduler, allowed: int, expected: int) -> None:
     wanted = spec(own_count=2, allowed=allowed)
-    assert grant.grant(wanted, 77, 3, 0b0111) == ""
+    assert grant.grant(wanted, 77, 3, ANY, 0b0111) == ""
     assert wanted.own == scheduler.own == expected
 
 
@@ -138,21 +139,21 @@ def test_what_may_be_given_out_and_what_is_allowed_have_nothing_in_common(
 ) -> None:
     """No CPU is then not the same as any CPU."""
     wanted = spec(own_count=2, allowed=0b1100)
-    assert grant.grant(wanted, 77, 3, 0b0011) == "own CPUs: 2 wished, 0 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY, 0b0011) == "own CPUs: 2 wished, 0 free and allowed"
     assert wanted.own == scheduler.own == 0
 
 
 def test_a_cell_gives_back_what_may_not_be_given_out_any_more(scheduler: Scheduler) -> None:
     scheduler.own = 0b1000
     wanted = spec(own_count=1)
-    assert grant.grant(wanted, 77, 3, 0b0110) == ""
+    assert grant.grant(wanted, 77, 3, ANY, 0b0110) == ""
     assert wanted.own == scheduler.own == 0b0100
 
 
 def test_who_lost_chooses_again(scheduler: Scheduler) -> None:
     scheduler.surprises = [0b1000, 0b0100]
     wanted = spec(own_count=1)
-    assert grant.grant(wanted, 77, 3) == ""
+    assert grant.grant(wanted, 77, 3, ANY) == ""
     assert wanted.own == scheduler.own == 0b0010
     assert len(scheduler.updates) == 3
 
@@ -169,16 +170,62 @@ def test_who_loses_every_time_keeps_what_it_has(
     monkeypatch.setattr(pinned, "update", refuse)
     scheduler.own = 0b0100
     wanted = spec(own_count=2)
-    assert grant.grant(wanted, 77, 3) == "taken (hint)"
+    assert grant.grant(wanted, 77, 3, ANY) == "taken (hint)"
     assert len(calls) == grant.ATTEMPTS
     assert wanted.own == 0b0100
+
+
+@pytest.mark.parametrize(
+    ("wish", "cpus", "own", "missing"),
+    [
+        # A slice above has CPU 0 alone.
+        (
+            {"own_list": 0b10, "allowed": 0b10},
+            Cpuset(0b1, 0b1111),
+            0,
+            "own CPUs 1: its cgroup may use 0 (cpuset.cpus.effective)",
+        ),
+        (
+            {"own_count": 2},
+            Cpuset(0b1, 0b1111),
+            0b1,
+            "own CPUs: 2 wished, 1 free and allowed;"
+            " its cgroup may use 0 (cpuset.cpus.effective)",
+        ),
+        (
+            {"own_count": 1},
+            Cpuset(0, 0b1111),
+            0,
+            "own CPUs: 1 wished, 0 free and allowed;"
+            " its cgroup may use none (cpuset.cpus.effective)",
+        ),
+        (
+            {"own_list": 0b0110},
+            Cpuset(0b0011, 0b1111),
+            0b10,
+            "own CPUs 2: its cgroup may use 0-1 (cpuset.cpus.effective)",
+        ),
+        # The mark is older than a cpuset that has grown.
+        ({"own_count": 2, "allowed": 0b1}, Cpuset(0b1111, 0b1111), 0b1100, ""),
+        # A partition elsewhere has all but CPU 0, which stays the host's.
+        ({"own_count": 1}, Cpuset(0b1, 0b1), 0, "own CPUs: 1 wished, 0 free and allowed"),
+        # It is the partition.
+        ({"own_count": 2}, Cpuset(0b1110, 0b1), 0b1100, ""),
+    ],
+)  # fmt: skip
+def test_what_is_in_force_bounds_it(
+    scheduler: Scheduler, wish: dict[str, int], cpus: Cpuset, own: int, missing: str
+) -> None:
+    wanted = spec(**wish)
+    assert grant.grant(wanted, 77, 3, cpus) == missing
+    assert wanted.own == scheduler.own == own
 
 
 def test_all_or_nothing(scheduler: Scheduler) -> None:
     scheduler.own, scheduler.others = 0b0100, 0b1000
     wanted = spec(own_count=3, own=0b0100)
     with pytest.raises(OwnCpusTaken, match=r"3 wished, 2 free and allowed \(see: ocihook cells\)"):
-        grant.claim(wanted.request(77), wanted, 3, whole=True)
+        grant.claim(wanted.request(77), wanted, 3, ANY, whole=True)
     assert scheduler.updates == []
     assert wanted.own == 0b0100
 
@@ -194,5 +241,5 @@ def test_other_failures_are_not_tried_again(
 
     monkeypatch.setattr(pinned, "update", refuse)
     with pytest.raises(CgroupError):
-        grant.grant(spec(own_count=1), 77, 3)
+        grant.grant(spec(own_count=1), 77, 3, ANY)
     assert len(calls) == 1

@@ -27,6 +27,13 @@ def test_weight_from_shares_stays_in_range(shares: int) -> None:
     assert 1 <= limits.weight_from_shares(shares) <= 10000
 
 
+@pytest.mark.parametrize(
+    ("text", "weight"), [("39", 39), ("0", 1), ("", None), (None, None), ("max", None)]
+)
+def test_weight_from_cgroup(text: str | None, weight: int | None) -> None:
+    assert limits.weight_from_cgroup(text) == weight
+
+
 @pytest.mark.parametrize(("weight", "clamped"), [(0, 1), (1, 1), (10000, 10000), (10001, 10000)])
 def test_clamp_weight(weight: int, clamped: int) -> None:
     assert limits.clamp_weight(weight) == clamped

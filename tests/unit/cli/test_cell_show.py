@@ -50,6 +50,13 @@ def test_show(run: Run, which: str) -> None:
     )
 
 
+def test_show_own_cpus_out_of_reach(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**WEB, "own_cpus_out_of_reach": "1"}]
+    monkeypatch.setattr(cells_command, "list_cells", lambda: rows)
+    lines = run("cells", "show", "web").stdout.splitlines()
+    assert "own cpus   1, not lent; not in its cpuset now: 1" in lines
+
+
 def test_show_of_a_shared_cell_names_each_container(run: Run) -> None:
     lines = run("cells", "show", "pool").stdout.splitlines()
     assert lines[2:6] == [

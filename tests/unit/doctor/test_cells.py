@@ -53,6 +53,7 @@ def test_healthy(fake: FakeHost) -> None:
         ("ok", "table"),
         ("ok", "orphaned"),
         ("ok", "marks"),
+        ("ok", "own CPUs"),
     ]
     assert found[0].evidence == "taken: 1 of 4095"
     assert found[2].evidence == "marked cgroups, all with their cells: 1"
@@ -85,6 +86,27 @@ def test_mark_without_a_cell(fake: FakeHost) -> None:
     assert evidence.startswith("marked, and without a cell: ")
     assert evidence.endswith(" and 2 more")
     assert mend == "ocihook scheduler reload"
+
+
+def test_own_cpus_out_of_reach(fake: FakeHost) -> None:
+    fake.rows = [row(1, cgroup(fake, "a"), "/a", own_cpus="1", own_cpus_out_of_reach="1")]
+    ((verdict, name, evidence, mend),) = fake.bad("cells")
+    assert (verdict, name) == ("warning", "own CPUs")
+    assert evidence == "not in the cell's cpuset any more, so others have them: 1 (web): 1"
+    assert mend.endswith("ocihook scheduler reload")
+
+
+def test_fewer_own_cpus_than_wished(fake: FakeHost) -> None:
+    wish = CellSpec(container="c1", bundle_hash=1, name="c1", own_count=2, own=0b1)
+    fake.rows = [row(1, cgroup(fake, "a", mark.write(wish)), "/a", own_cpus="0")]
+    fake.write(f"{CGROUPFS}/cpuset.cpus.effective", "0-3\n")
+    fake.write(f"{CGROUPFS}/a/cpuset.cpus.effective", "0\n")
+    ((verdict, name, evidence, mend),) = fake.bad("cells")
+    assert (verdict, name, mend) == ("note", "own CPUs", "ocihook scheduler reload")
+    assert evidence == (
+        f"fewer than wished: {CGROUPFS}/a: own CPUs: 2 wished, 1 free and allowed;"
+        " its cgroup may use 0 (cpuset.cpus.effective)"
+    )
 
 
 def test_broken_mark(fake: FakeHost) -> None:

@@ -13,6 +13,7 @@ import ocihook._bpf
 from ocihook import grant, mark
 from ocihook.abi import CELL_FIELD_OWN, CellRelease, CellRequest
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import (
     AnnotationError,
     BundleError,
@@ -101,8 +102,9 @@ def grants(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What is granted (`own`), what is said of it (`missing`), and whom it was asked for."""
     told: dict[str, Any] = {"own": 0b1100, "missing": "", "asked": []}
 
-    def fake(spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
+    def fake(spec: CellSpec, cgid: int, slot: int, cpus: Cpuset, given_out: int) -> str:
         told["asked"].append((spec.own_count, cgid, slot, given_out))
+        told["cpus"] = cpus.effective
         spec.own = told["own"]
         return str(told["missing"])
 
@@ -120,12 +122,15 @@ def test_own_cpus(
     scheduler: Scheduler,
     marks: list[bytes],
     grants: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
-    """Registered without them, then granted; the mark has what was granted."""
+    """Registered without them, then granted of those in force; the mark has what was granted."""
+    (tmp_path / "cpuset.cpus.effective").write_text("2-3\n")
     stage(make(annotations=CPUS))
     (request,) = scheduler.registered
     assert not request.fields & CELL_FIELD_OWN
     assert grants["asked"] == [(2, 77, 1, 0)]
+    assert grants["cpus"] == 0b1100
     wished, granted = map(mark.read, marks)
     assert (wished.own_count, wished.own) == (2, 0)
     assert (granted.own_count, granted.own) == (2, 0b1100)

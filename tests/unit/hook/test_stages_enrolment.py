@@ -14,6 +14,7 @@ import ocihook._bpf
 from ocihook import grant
 from ocihook.abi import CellRequest
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import PolicyError
 from ocihook.hook import cgroup, stages
 from ocihook.hook.cgroup import Cgroup
@@ -117,7 +118,7 @@ def test_own_cpus_come_from_those_that_may_be_given_out(
 ) -> None:
     masks = []
 
-    def give(_spec: CellSpec, _cgid: int, _slot: int, given_out: int) -> str:
+    def give(_spec: CellSpec, _cgid: int, _slot: int, _cpus: Cpuset, given_out: int) -> str:
         masks.append(given_out)
         return ""
 

@@ -21,6 +21,7 @@ from ocihook.abi import (
     CellRequest,
 )
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import CgroupError, InputError, OwnCpusTaken
 from ocihook.sched import cell_set
 from ocihook.sched.cell_set import Outcome, change_cell
@@ -64,9 +65,16 @@ class World:
         return 3, 1
 
     def claim(
-        self, request: CellRequest, spec: CellSpec, slot: int, given_out: int, *, whole: bool
+        self,
+        request: CellRequest,
+        spec: CellSpec,
+        slot: int,
+        cpus: Cpuset,
+        given_out: int,
+        *,
+        whole: bool,
     ) -> None:
-        assert (whole, given_out) == (True, 0)
+        assert (whole, given_out, cpus.effective) == (True, 0, 0b1110)
         assert spec.own == 0
         if not self.granted:
             raise OwnCpusTaken("own CPUs: 2 wished, 1 free and allowed")
@@ -92,6 +100,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World()
     fake.marks["/cg/abc1"] = mark.write(WEB)
     monkeypatch.setattr(cell_set, "list_cells", lambda _cgroupfs: ROWS)
+    monkeypatch.setattr(cell_set, "cpuset_of", lambda _cgroups, _cgroupfs: Cpuset(0b1110, 0b1111))
     monkeypatch.setattr(cell_set, "cell_in_charge", lambda slot: (slot, CELLS[slot]))
     monkeypatch.setattr(cell_set, "claim", fake.claim)
     monkeypatch.setattr(cell_set.pinned, "update", fake.update)

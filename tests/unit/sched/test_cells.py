@@ -188,6 +188,25 @@ def test_what_a_cell_may_use_and_did(table: type[Table], tree: Path) -> None:
     assert row["run_ns_by_cpu"] == {}
 
 
+def test_the_cpuset_is_the_one_in_force_and_not_that_of_the_registration(
+    table: type[Table], tree: Path
+) -> None:
+    """It has grown since in one cell; of another, own CPU 1 is out of reach now."""
+    for name, cpus in (("", "0-1"), ("a", "0-1"), ("d", "0")):
+        (tree / name / "cpuset.cpus.effective").write_text(f"{cpus}\n")
+    own, old = cpulist.to_words(0b10), cpulist.to_words(0b1)
+    table.slots[2] = live(tree / "a", allowed=old)
+    table.slots[3] = live(tree / "d", own=own)
+    table.slots[4] = live(tree / "a" / "b", shared=5, shared_generation=4)
+    table.slots[5] = Cell(state=CELL_LIVE, generation=4, weight=100, nr_members=1, own=own)
+    wide, narrow, shared = list_cells(str(tree))
+    assert schema.findings("cells", [wide, narrow, shared]) == []
+    names = ("cpus", "cpuset", "own_cpus", "own_cpus_out_of_reach")
+    assert [wide[name] for name in names] == ["0-1", None, None, None]
+    assert [narrow[name] for name in names] == ["0", "0", "1", "1"]
+    assert [shared[name] for name in names] == ["0-1", None, "1", None]
+
+
 def test_cgroups_that_share_a_cell_are_its_members(table: type[Table], tree: Path) -> None:
     table.slots[0] = live(tree, name=b"host")
     table.slots[2] = live(tree / "a", container=b"c1", shared=5, shared_generation=4)

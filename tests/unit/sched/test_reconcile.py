@@ -10,6 +10,7 @@ import pytest
 from ocihook import mark
 from ocihook.abi import CellRequest
 from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
 from ocihook.errors import CellTableFull, OcihookError
 from ocihook.sched import reconcile
 from ocihook.sched.reconcile import marked_cgroups, restore_cells
@@ -91,6 +92,35 @@ def test_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> Non
     assert [request.pack() for request in registered] == [request.pack() for request in wanted]
 
 
+def test_a_cgroup_resized_since_goes_before_its_mark(
+    tree: Path, marks: Marks, registered: list[CellRequest]
+) -> None:
+    """As podman update leaves it; a weight that somebody named stays."""
+    for name in ("a", "d"):
+        (tree / name / "cpu.weight").write_text("157\n")
+        (tree / name / "cpu.max").write_text("150000 100000\n")
+    fixed = CellSpec(container="c2", bundle_hash=6, name="db", weight=20, fixed_weight=True)
+    marks[str(tree / "a")] = mark.write(WEB)
+    marks[str(tree / "d")] = mark.write(fixed)
+    assert restore_cells(str(tree)) == (2, [])
+    found = {request.container: (request.weight, request.quota_ns) for request in registered}
+    assert found == {b"c1": (157, 150_000_000), b"c2": (20, 150_000_000)}
+
+
+def test_own_cpus_are_chosen_among_those_that_the_cgroup_may_use_now(
+    tree: Path,
+    marks: Marks,
+    registered: list[CellRequest],
+    granted: list[tuple[bytes, int, int, int]],
+) -> None:
+    (tree / "a" / "cpuset.cpus.effective").write_text("1\n")
+    marks[str(tree / "a" / "b")] = mark.write(SHORT)
+    restore_cells(str(tree))
+    text = marks[str(tree / "a" / "b")]
+    assert isinstance(text, bytes)
+    assert mark.read(text).own == 0b10
+
+
 def test_nothing_to_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> None:
     assert restore_cells(str(tree)) == (0, [])
     assert registered == []
@@ -142,11 +172,11 @@ def granted(monkeypatch: pytest.MonkeyPatch, marks: Marks) -> list[tuple[bytes, 
     """Whom own CPUs were asked for: a mark, cgroup, slot, and of which. Everybody gets 0 and 1."""
     asked: list[tuple[bytes, int, int, int]] = []
 
-    def grant(spec: CellSpec, cgid: int, slot: int, given_out: int) -> str:
+    def grant(spec: CellSpec, cgid: int, slot: int, cpus: Cpuset, given_out: int) -> str:
         asked.append((mark.write(spec), cgid, slot, given_out))
         if spec.own == 0b1100:
             return ""
-        spec.own = 0b11
+        spec.own = 0b11 if cpus.effective is None else cpus.effective
         return "" if spec.container != "c4" else "own CPUs: too few"
 
     def setxattr(path: str, attribute: str, value: bytes) -> None:
@@ -196,7 +226,7 @@ def test_what_was_granted_is_granted_again_whatever_may_be_given_out_now(
 def test_own_cpus_that_cannot_be_asked_for(
     tree: Path, marks: Marks, registered: list[CellRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def grant(_spec: CellSpec, _cgid: int, _slot: int, _given_out: int) -> str:
+    def grant(_spec: CellSpec, _cgid: int, _slot: int, _cpus: Cpuset, _given_out: int) -> str:
         raise CellTableFull("so it is")
 
     monkeypatch.setattr(reconcile, "grant", grant)
