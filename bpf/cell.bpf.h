@@ -19,6 +19,7 @@
 #include "maps.bpf.h"
 #include "active.bpf.h"
 #include "affinity.bpf.h"
+#include "cpuset.bpf.h"
 #include "follow.bpf.h"
 
 /* The slot of the cell that a member shares, or HOST_CELL. */
@@ -191,6 +192,7 @@ static __always_inline void refresh_cell(struct task_struct *p,
 	    place.box_generation != tctx->box_generation ||
 	    place.slot != tctx->cell || place.generation != tctx->generation)
 		join_node(tctx, &place);
+	follow_cpuset(p, tctx->box);
 	compare_affinity(p, tctx);
 	tctx->cgid = cgid;
 	tctx->seq = seq;

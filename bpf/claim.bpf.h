@@ -11,7 +11,10 @@
 static __always_inline bool change_owner(struct cpu_ctx *there, u32 from,
 					 u32 to)
 {
-	return __sync_val_compare_and_swap(&there->owner, from, to) == from;
+	if (__sync_val_compare_and_swap(&there->owner, from, to) != from)
+		return false;
+	WRITE_ONCE(there->out_of_reach, false);
+	return true;
 }
 
 /*

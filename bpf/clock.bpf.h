@@ -49,9 +49,8 @@ static __always_inline u64 clock_for(struct task_struct *p,
 	if (READ_ONCE(box->flags) & CELL_FLAG_OWNS)
 		return READ_ONCE(owner_clock);
 	cpu = tctx->narrow ? cpu_at(scx_bpf_task_cpu(p)) : NULL;
-	return cpu && is_in_use(cpu) && !READ_ONCE(cpu->owner)
-		       ? READ_ONCE(cpu->clock)
-		       : READ_ONCE(cell_clock);
+	return cpu && is_in_use(cpu) && !owner_of(cpu) ? READ_ONCE(cpu->clock)
+						       : READ_ONCE(cell_clock);
 }
 
 /*
@@ -253,7 +252,7 @@ static __always_inline void advance_clocks(struct task_struct *p,
 		advance(&owner_clock, vtime);
 		return;
 	}
-	if (!READ_ONCE(here->owner))
+	if (!owner_of(here))
 		advance(&here->clock, vtime);
 	advance(&cell_clock, vtime);
 	if (here->contended)

@@ -132,6 +132,12 @@ static __always_inline struct cpu_ctx *cpu_at(s32 cpu)
 	return bpf_map_lookup_elem(&cpus, &key);
 }
 
+/* The cell whose own CPU this is now, or HOST_CELL. */
+static __always_inline u32 owner_of(const struct cpu_ctx *cpu)
+{
+	return READ_ONCE(cpu->out_of_reach) ? HOST_CELL : READ_ONCE(cpu->owner);
+}
+
 static __always_inline u32 nr_llcs(void)
 {
 	return config.nr_llcs < OCIHOOK_MAX_LLCS ? config.nr_llcs

@@ -47,6 +47,7 @@
  *
  *	table.bpf.h	the slots of the cell table
  *	claim.bpf.h	how CPUs become a cell's own
+ *	cpuset.bpf.h	own CPUs that are out of their owner's reach
  *	apply.bpf.h	what a request wishes
  *	shared.bpf.h	cells of several cgroups
  *	register.bpf.h	how a cgroup gets its cell
@@ -157,7 +158,9 @@ void ocihook_running(u64 *ctx)
 	advance_clocks(p, c, tctx, here);
 	note_running(tctx, here, now);
 	note_wait_over(tctx, stats, now);
-	tctx->lender = here->owner == tctx->box ? HOST_CELL : here->owner;
+	tctx->lender = owner_of(here);
+	if (tctx->lender == tctx->box)
+		tctx->lender = HOST_CELL;
 	grant_slice(p, tctx, c, here, p->scx.slice);
 	__sync_fetch_and_add(&stats->nr_runs, 1);
 }

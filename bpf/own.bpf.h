@@ -53,7 +53,7 @@ static __always_inline bool cpu_words_any(const struct cpu_words *words)
 static __always_inline bool has_first_claim(const struct cell *c, u32 slot,
 					    const struct cpu_ctx *there)
 {
-	u32 owner = READ_ONCE(there->owner);
+	u32 owner = owner_of(there);
 
 	return owner ? owner == slot : !(READ_ONCE(c->flags) & CELL_FLAG_OWNS);
 }
@@ -62,7 +62,7 @@ static __always_inline bool has_first_claim(const struct cell *c, u32 slot,
 static __always_inline enum claim claim_on(const struct cell *c, u32 slot,
 					   const struct cpu_ctx *there)
 {
-	u32 owner = READ_ONCE(there->owner), flags = READ_ONCE(c->flags);
+	u32 owner = owner_of(there), flags = READ_ONCE(c->flags);
 	struct cell *lender;
 
 	if (has_first_claim(c, slot, there))
@@ -100,7 +100,7 @@ __noinline int see_ownership(u32 slot)
 		if (cpu >= nr_cpus || !there)
 			break;
 		if (cpu_is_up(there, cpu, online))
-			owned |= READ_ONCE(there->owner) == slot;
+			owned |= owner_of(there) == slot;
 	}
 	scx_bpf_put_cpumask(online);
 	if (slot != HOST_CELL && owned)

@@ -217,7 +217,7 @@ static __always_inline bool pick_owner(struct pick *pick, s32 cpu, u32 owner,
 __noinline int pick_cell(struct pick *pick __arg_nonnull, s32 cpu, u64 now)
 {
 	struct cpu_ctx *here = cpu_at(cpu);
-	u32 owner = here ? READ_ONCE(here->owner) : HOST_CELL;
+	u32 owner = here ? owner_of(here) : HOST_CELL;
 	bool sure;
 
 	retell(now);

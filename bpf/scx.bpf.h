@@ -130,6 +130,7 @@ struct kernfs_node {
 /* On 7.3; 6.18 has the number in the cgroup. Which it is, is asked for. */
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
 	int nr_populated_csets;
 };
 
@@ -148,7 +149,21 @@ struct cgroup {
 };
 
 struct css_set {
+	/* By enum cgroup_subsys_id; there are more. */
+	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
+};
+
+enum cgroup_subsys_id {
+	cpuset_cgrp_id,
+};
+
+/* struct cpuset: which one depends on CONFIG_CPUMASK_OFFSTACK. */
+struct cpuset___pointer {
+	struct cpumask *effective_cpus;
+};
+struct cpuset___array {
+	struct cpumask effective_cpus[1];
 };
 
 struct sched_ext_entity {

@@ -222,6 +222,8 @@ struct cpu_ctx {
 	u32 looked_at;
 	/* The cell whose own CPU this is, or HOST_CELL: it has no owner. */
 	u32 owner;
+	/* Its owner may not run here: see cpuset.bpf.h. */
+	bool out_of_reach;
 	bool offline;
 	/* It went offline while the scheduler runs, so its queue is served. */
 	bool left;

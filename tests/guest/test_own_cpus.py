@@ -11,10 +11,12 @@ from bundle import BURN, Container, Make
 from busy_host import busy
 from cells import Workload, Workloads, cells_of
 from converge import Task, converge
+from waiting import until
 
 from ocihook import cpulist
 from ocihook.sched.cells import list_cells
 from ocihook.sched.loader import read_record
+from ocihook.sched.reconcile import restore_cells
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -146,6 +148,39 @@ def test_task_bound_to_anothers_own_cpu_gets_a_little(cells: Workloads) -> None:
             lambda used: 0.03 < used[0] < 0.35 and used[1] > 0.6,
             judged=[mine],
         )
+
+
+@pytest.mark.kernel
+def test_own_cpu_out_of_reach_is_nobodys_meanwhile(cells: Workloads) -> None:
+    """A cpuset that narrows, as of a slice or by a partition elsewhere, and grows again."""
+    mine, others = owner(cells, lend=False), cells("others", 2)
+    mine.burn(2)
+    cells.begin()
+    until(lambda: others.row()["cpus"] == "0", "the owner has its CPU")
+    (mine.cgroup / "cpuset.cpus").write_text("0")
+    until(lambda: others.row()["cpus"] == "0-1", "the CPU is nobody's")
+    row = mine.row()
+    assert (row["own_cpus"], row["own_cpus_out_of_reach"], row["cpus"]) == (OWN, OWN, "0")
+    # Not a guest on CPU 0: that would be an eighth.
+    converge([mine, others], lambda used: min(used) > 0.8)
+    (mine.cgroup / "cpuset.cpus").write_text("0-1")
+    until(lambda: others.row()["cpus"] == "0", "the owner has its CPU again")
+    assert mine.row()["own_cpus_out_of_reach"] is None
+    converge([mine, others], lambda used: used[0] > 0.8 and used[1] > 0.5)
+
+
+@pytest.mark.kernel
+def test_own_cpus_only_among_those_in_force(cells: Workloads) -> None:
+    """A cpuset that stands above; when it has grown, what a reload does chooses anew."""
+    (cells.parent / "cpuset.cpus").write_text("0")
+    try:
+        mine = owner(cells)
+        assert mine.shortage == f"own CPUs {OWN}: its cgroup may use 0 (cpuset.cpus.effective)"
+        assert mine.row()["own_cpus"] is None
+    finally:
+        (cells.parent / "cpuset.cpus").write_text("\n")
+    assert restore_cells() == (1, [])
+    assert mine.row()["own_cpus"] == OWN
 
 
 @pytest.mark.once
