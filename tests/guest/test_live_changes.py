@@ -44,6 +44,17 @@ def test_live_changes_of_the_cgroup_files_are_followed(cells: Workloads) -> None
 
 
 @pytest.mark.kernel
+def test_idle_and_back_is_the_weight_that_the_file_says(cells: Workloads) -> None:
+    """Of 300 the kernel makes 100 by that, and tells nothing of it: a running task sees it."""
+    cell = cells("idle", 1, weight=300)
+    cells.begin()
+    for idle, weight in (("1", 1), ("0", 100)):
+        (cell.cgroup / "cpu.idle").write_text(idle)
+        assert int((cell.cgroup / "cpu.weight").read_text()) == weight
+        until(lambda weight=weight: cell.cell().weight == weight, f"weight {weight}")  # type: ignore[misc]
+
+
+@pytest.mark.kernel
 def test_set_weight_is_not_followed(cells: Workloads) -> None:
     """What would be followed has been when the write returns; the test above shows it."""
     cell = cells("named")
