@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bundle import TIMEOUT_S, Container, Make
 from cells import cells_of
+from command import command
+from converge import demand_cpus
+from parity.judge import Leaf
 from podman import busybox_root, podman, remove_all, run
 from systemd import systemctl
 from waiting import until
@@ -91,13 +96,34 @@ def test_container_in_a_scope(runtime: str, make: Make) -> None:
     until(lambda: not cells_of(container.id), "the cell's end")
 
 
+def node_at(path: str) -> dict[str, Any]:
+    """Return a cgroup as ``cells tree --json`` has it."""
+    document = json.loads(command("cells", "tree", "--json", "--interval", "0.1").stdout)
+    nodes = [document["root"]]
+    for node in nodes:
+        nodes += node["below"]
+    (found,) = (node for node in nodes if node["cgroup"] == path)
+    return found
+
+
 def test_podman(runtime: str, rootfs: Path) -> None:
-    """As on most hosts: a scope in machine.slice, conmon in another, crun's cgroup below."""
-    container = run(rootfs, ENROL, runtime=runtime, manager="systemd")
+    """As on most hosts: a scope in machine.slice, conmon in another, crun's cgroup below.
+
+    What is set on the scope holds, whether it is the cell or the cgroup above it.
+    """
+    busy = ("/bin/busybox", "sh", "-c", "while :; do :; done")
+    container = run(rootfs, ENROL, command=busy, runtime=runtime, manager="systemd")
     unit = f"/machine.slice/libpod-{container}.scope"
     (cell,) = cells_of(container)
     expected = f"{unit}/container" if runtime == "crun" else unit
     assert (cell["cgroup"], cell["weight"]) == (expected, 250)
+    scope = Path(unit).name
+    systemctl("set-property", "--runtime", scope, "CPUQuota=20%", "CPUWeight=300")
+    demand_cpus(Leaf(Path(f"{CGROUPFS}{unit}")), 0.2, rel=0.15, cpu_s=0.4, slices=0)
+    node = node_at(unit)
+    # That of the annotation stays where the scope is the cell.
+    assert node["weight"] == (300 if runtime == "crun" else 250)
+    assert node["quota"] == {"quota_us": 20_000, "period_us": 100_000, "burst_us": 0}
     podman("stop", "--time=0", container, runtime=runtime, manager="systemd")
     assert cells_of(container) == []
     until(lambda: not Path(f"{CGROUPFS}{unit}").exists(), "the scope's end")
