@@ -314,6 +314,8 @@ struct scheduler_config {
 	__u32 nr_queues_max;
 	__u32 _pad;
 	__u16 llc_of_cpu[OCIHOOK_CPU_WORDS * 64];
+	/* CPUs of nohz_full=: no tick may end a slice there. */
+	struct cpu_words tickless;
 };
 
 /* The one element of the `scheduler` map: how the scheduler itself does. */
@@ -350,7 +352,7 @@ _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");
 _Static_assert(sizeof(struct switch_event) == 32, "ABI: switch_event");
-_Static_assert(sizeof(struct scheduler_config) == 2088,
+_Static_assert(sizeof(struct scheduler_config) == 2216,
 	       "ABI: scheduler_config");
 _Static_assert(sizeof(struct scheduler_record) == 584, "ABI: scheduler_record");
 

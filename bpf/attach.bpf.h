@@ -6,6 +6,7 @@
 #include "hotplug.bpf.h"
 #include "table.bpf.h"
 #include "throttle.bpf.h"
+#include "tickless.bpf.h"
 
 SEC("struct_ops.s/ocihook_init")
 s32 ocihook_init(u64 *ctx)
@@ -27,6 +28,8 @@ s32 ocihook_init(u64 *ctx)
 		if (cpu >= nr_cpus)
 			break;
 		err = scx_bpf_create_dsq(CPU_DSQ(cpu), -1);
+		if (!err)
+			err = init_slice_timer(cpu);
 		if (err)
 			return err;
 	}

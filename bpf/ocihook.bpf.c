@@ -29,6 +29,7 @@
  *	clock.bpf.h	what they are measured against
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
+ *	tickless.bpf.h	slices that no tick ends
  *	exempt.bpf.h	whom that does not stop
  *	queue.bpf.h	where tasks wait
  *	grow.bpf.h	how many queues a node has

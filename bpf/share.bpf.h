@@ -20,6 +20,7 @@
 #include "order.bpf.h"
 #include "own.bpf.h"
 #include "quota.bpf.h"
+#include "tickless.bpf.h"
 #include "tree.bpf.h"
 
 /* What the run time costs a node of such a share, in virtual time. */
@@ -53,6 +54,7 @@ static __always_inline void grant_slice(struct task_struct *p,
 		else
 			p->scx.slice = slice_ns;
 	}
+	end_slice_in(scx_bpf_task_cpu(p), slice_ns, now);
 	tctx->started_ns = now;
 	tctx->granted_ns = slice_ns;
 	tctx->prepaid = cost_at(share_of(tctx->cell), slice_ns);

@@ -404,7 +404,7 @@ class SwitchEvent(Record):
 
 
 class SchedulerConfig(Record):
-    """``struct scheduler_config`` of bpf/abi.h, 2088 bytes."""
+    """``struct scheduler_config`` of bpf/abi.h, 2216 bytes."""
 
     __slots__ = (
         "root_cgid",
@@ -414,9 +414,10 @@ class SchedulerConfig(Record):
         "nr_llcs",
         "nr_queues_max",
         "llc_of_cpu",
+        "tickless",
     )
-    LAYOUT = Struct("<QQQIII4x1024H")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1024,)
+    LAYOUT = Struct("<QQQIII4x1024H16Q")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1024, 16,)
 
     def __init__(
         self,
@@ -428,6 +429,7 @@ class SchedulerConfig(Record):
         nr_llcs: int = 0,
         nr_queues_max: int = 0,
         llc_of_cpu: tuple[int, ...] = (0,) * 1024,
+        tickless: tuple[int, ...] = (0,) * 16,
     ) -> None:
         self.root_cgid = root_cgid
         self.stall_ns = stall_ns
@@ -436,6 +438,7 @@ class SchedulerConfig(Record):
         self.nr_llcs = nr_llcs
         self.nr_queues_max = nr_queues_max
         self.llc_of_cpu = llc_of_cpu
+        self.tickless = tickless
 
 
 class SchedulerRecord(Record):

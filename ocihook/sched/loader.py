@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from ocihook import topology
+from ocihook import cpulist, topology
 from ocihook._bpf.kernel_btf import queues_have_a_part_for_each_cpu
 from ocihook._bpf.pinned import START_HINT
 from ocihook._bpf.pinned_array import PinnedArray
@@ -140,6 +140,7 @@ def _loaded(times: Times) -> Iterator[SchedulerObject]:
             part_for_each_cpu=queues_have_a_part_for_each_cpu(),
         ),
         llc_of_cpu=llc_of_cpu,
+        tickless=cpulist.to_words(probe.tickless_cpus()),
     )
     with SchedulerObject(image) as scheduler:
         scheduler.configure(config)

@@ -4,9 +4,9 @@
 import errno
 import os
 
-from ocihook import mountinfo, procfs, topology
+from ocihook import cpulist, mountinfo, procfs, topology
 from ocihook._bpf.kernel_btf import NoKernelBtf, malformed_kfunc
-from ocihook.errors import SchedulerUnavailable, SystemCallError
+from ocihook.errors import CpulistError, SchedulerUnavailable, SystemCallError
 from ocihook.paths import BPFFS, CGROUPFS, SCHED_EXT
 from ocihook.sched import command_line
 
@@ -164,14 +164,22 @@ def tickless_at_boot(nohz_full: str = NOHZ_FULL) -> str | None:
     return cpus if cpus[:1].isdigit() else None
 
 
+def tickless_cpus(nohz_full: str = NOHZ_FULL) -> int:
+    """Return the cpumask of these CPUs, without those beyond what the ABI can name."""
+    try:
+        return cpulist.parse(tickless_at_boot(nohz_full) or "")
+    except CpulistError:
+        return 0
+
+
 def lost_ticklessness(nohz_full: str = NOHZ_FULL) -> tuple[str, str] | None:
     """Return a sentence and a hint about CPUs of ``nohz_full=``, or None if there are none."""
     cpus = tickless_at_boot(nohz_full)
     if cpus is None:
         return None
     return (
-        f"CPUs {cpus} have nohz_full=, and keep their tick while the scheduler runs:"
-        " it ends slices by it",
+        f"CPUs {cpus} have nohz_full=, and are interrupted all the same while the scheduler runs:"
+        " by a tick, or by a timer where the kernel leaves the tick off",
         "stop the scheduler if a task must run there without interrupts",
     )
 

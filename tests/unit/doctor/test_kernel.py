@@ -94,7 +94,7 @@ def test_cpus_without_a_tick(fake: FakeHost) -> None:
     fake.write("/sys/devices/system/cpu/nohz_full", "1-3\n")
     ((verdict, name, evidence, mend),) = fake.bad("kernel")
     assert (verdict, name) == ("warning", "nohz_full")
-    assert "CPUs 1-3 have nohz_full=, and keep their tick while the scheduler runs" in evidence
+    assert "CPUs 1-3 have nohz_full=, and are interrupted all the same" in evidence
     assert mend == "stop the scheduler if a task must run there without interrupts"
 
 

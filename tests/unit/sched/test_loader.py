@@ -13,7 +13,7 @@ from typing import Self
 
 import pytest
 
-from ocihook import topology
+from ocihook import cpulist, topology
 from ocihook._bpf.scheduler_object import SchedulerObject
 from ocihook.abi import SchedulerConfig, SchedulerRecord
 from ocihook.errors import OcihookError, SchedulerUnavailable, SystemCallError
@@ -99,6 +99,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(loader, "SETTLE_S", 0.05)
     monkeypatch.setattr(loader, "queues_have_a_part_for_each_cpu", lambda: True)
     monkeypatch.setattr(topology, "possible_cpus", lambda: (1 << 512) - 1)
+    monkeypatch.setattr(probe, "tickless_cpus", lambda: 0b110)
     for name in ("require_all_but_btf", "require_sound_btf"):
         monkeypatch.setattr(probe, name, lambda name=name: kernel.probes.append(name))
     monkeypatch.setattr(probe, "kernel_state", lambda: kernel.state)
@@ -141,6 +142,7 @@ def test_start(kernel: Kernel, pins: Path) -> None:
     assert kernel.steps == STEPS
     assert kernel.config.root_cgid == os.stat("/sys/fs/cgroup").st_ino
     assert times_of(kernel.config) == (30_000, 8_000_000_000, 10_000_000_000)
+    assert cpulist.from_words(kernel.config.tickless) == 0b110
     assert kernel.config.nr_queues_max == queues_max(512, part_for_each_cpu=True)
     assert kernel.probes == ["require_all_but_btf", "require_sound_btf"]
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]

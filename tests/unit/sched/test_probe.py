@@ -253,11 +253,21 @@ def test_the_first_refusal_ends_it(
 
 
 @pytest.mark.parametrize(
-    ("text", "cpus"), [("1-3,7\n", "1-3,7"), ("(null)\n", None), ("\n", None), (None, None)]
+    ("text", "cpus", "mask"),
+    [
+        ("1-3,7\n", "1-3,7", 0b1000_1110),
+        ("1-1024\n", "1-1024", 0),  # more than the ABI can name
+        ("(null)\n", None, 0),
+        ("\n", None, 0),
+        (None, None, 0),
+    ],
 )
-def test_which_cpus_have_no_tick(tmp_path: Path, text: str | None, cpus: str | None) -> None:
+def test_which_cpus_have_no_tick(
+    tmp_path: Path, text: str | None, cpus: str | None, mask: int
+) -> None:
     nohz_full = tmp_path / "nohz_full"
     if text is not None:
         nohz_full.write_text(text)
     assert probe.tickless_at_boot(str(nohz_full)) == cpus
+    assert probe.tickless_cpus(str(nohz_full)) == mask
     assert (probe.lost_ticklessness(str(nohz_full)) is None) == (cpus is None)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ocihook._bpf.scheduler_object import MAPS
+
 BPF = Path(__file__).parents[3] / "bpf"
 SOURCES = {path.name: path.read_text() for path in sorted(BPF.glob("*.[ch]"))}
 
@@ -51,6 +53,19 @@ def test_every_topic_is_in_the_table_of_contents() -> None:
     contents = SOURCES["ocihook.bpf.c"].split("#include")[0]
     listed = re.findall(r"^ \*\t(\S+\.h)\t", contents, re.MULTILINE)
     assert sorted(listed) == sorted(set(SOURCES) - {"ocihook.bpf.c"})
+
+
+def test_each_map_with_a_timer_is_pinned() -> None:
+    """The kernel frees the timers of a map that nothing holds: then none can be started."""
+    text = "\n".join(SOURCES.values())
+    timed = re.findall(r"struct (\w+) \{\n\tstruct bpf_timer ", text)
+    maps = [
+        name
+        for value in timed
+        for name in re.findall(rf"\(value, struct {value}\);\n\}} (\w+) SEC", text)
+    ]
+    assert maps
+    assert set(maps) <= set(MAPS)
 
 
 def test_a_kfunc_that_some_kernels_lack_has_the_version_that_brought_it() -> None:
