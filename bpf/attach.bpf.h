@@ -3,6 +3,7 @@
 #ifndef OCIHOOK_ATTACH_BPF_H
 #define OCIHOOK_ATTACH_BPF_H
 
+#include "cpuset.bpf.h"
 #include "hotplug.bpf.h"
 #include "table.bpf.h"
 #include "throttle.bpf.h"
@@ -22,6 +23,8 @@ s32 ocihook_init(u64 *ctx)
 	err = init_table();
 	if (!err)
 		err = init_timer();
+	if (!err)
+		err = init_reach_timer();
 	if (err)
 		return err;
 	bpf_for(cpu, 0, MAX_CPUS) {

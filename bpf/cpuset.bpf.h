@@ -110,21 +110,75 @@ static __always_inline bool note_reach(u32 slot, const u64 *cpus)
 	return changed;
 }
 
+struct reach_timer {
+	struct bpf_timer timer;
+};
+
+/* Pinned, as quota_timer is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct reach_timer);
+} reach_timer SEC(".maps");
+
+static __always_inline struct reach_timer *the_reach_timer(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&reach_timer, &zero);
+}
+
+/*
+ * Cells get their sets of CPUs anew. Not where the change is seen: interrupts
+ * are off there, and the kernel has few masks at hand until they are on.
+ */
+static int publish_reach(void *map, u32 *key, struct reach_timer *t)
+{
+	u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	int cpu;
+
+	if (publish_all_cpus())
+		bpf_timer_start(&t->timer, TIMER_MIN_NS, 0);
+	bump_config_seq();
+	bpf_for(cpu, 0, MAX_CPUS) {
+		struct cpu_ctx *there = cpu_at(cpu);
+
+		if (cpu >= nr_cpus || !there)
+			break;
+		if (READ_ONCE(there->owner))
+			scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+	}
+	return 0;
+}
+
+static __always_inline int init_reach_timer(void)
+{
+	struct reach_timer *t = the_reach_timer();
+	int err;
+
+	if (!t)
+		return -EINVAL;
+	err = bpf_timer_init(&t->timer, &reach_timer, CLOCK_MONOTONIC);
+	if (err && err != -EBUSY)
+		return err;
+	return bpf_timer_set_callback(&t->timer, publish_reach);
+}
+
 /* See whether the task's cell, in `slot`, may run on its own CPUs. */
 __noinline int see_reach(struct task_struct *p __arg_trusted, u32 slot)
 {
 	struct cell *c = cell_at(slot);
+	struct reach_timer *t = the_reach_timer();
 	const u64 *cpus;
 
-	if (!c || slot == HOST_CELL)
+	if (!c || !t || slot == HOST_CELL)
 		return 0;
 	cpus = cpuset_of_cell(p, c);
 	if (!cpus || !note_reach(slot, cpus))
 		return 0;
 	__sync_fetch_and_add(&own_seq, 1);
-	publish_all_cpus();
-	bump_config_seq();
-	kick_owned(slot);
+	bpf_timer_start(&t->timer, TIMER_MIN_NS, 0);
 	return 0;
 }
 

@@ -197,19 +197,19 @@ __noinline int publish_cpus(u32 slot)
 	return err;
 }
 
-/* The same for every cell that has or may have tasks. */
+/* The same for every cell that has or may have tasks: whether one failed. */
 __noinline int publish_all_cpus(void)
 {
-	int slot;
+	int slot, err = 0;
 
 	bpf_for(slot, 0, nr_slots()) {
 		struct cell *c = cell_at(slot);
 		u32 state = c ? READ_ONCE(c->state) : CELL_FREE;
 
 		if (state == CELL_LIVE || state == CELL_DRAINING)
-			publish_cpus(slot);
+			err |= publish_cpus(slot);
 	}
-	return 0;
+	return err;
 }
 
 #endif /* OCIHOOK_OWN_BPF_H */

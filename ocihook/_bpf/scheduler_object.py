@@ -16,6 +16,7 @@ MAPS = (
     "cell_waits",
     "scheduler",
     "quota_timer",
+    "reach_timer",
     "slice_timers",
     "switches",
 )
