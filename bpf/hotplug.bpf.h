@@ -82,6 +82,22 @@ static __always_inline void note_offline(s32 cpu)
 	}
 }
 
+/*
+ * Whether this CPU is going offline. It wakes up tasks up to its end, one that
+ * waits for that end among them. By then it takes no interrupts any more, and
+ * an irq_work that it queues is lost (stop_machine, after
+ * CPUHP_AP_SMPCFD_DYING). That one stays in its list, and once the CPU is back
+ * no other is ever carried out there: no kick, no new memory for BPF, and
+ * from 7.0 on no timer of BPF and no grace period of SRCU. So no kick and no
+ * timer from here: what wakes up goes straight to its CPU.
+ */
+static __always_inline bool this_cpu_leaves(void)
+{
+	const struct cpu_ctx *here = cpu_at(bpf_get_smp_processor_id());
+
+	return here && READ_ONCE(here->offline);
+}
+
 /* Take a task that may run here from the queue of a CPU that is gone. */
 static __always_inline bool take_orphan(void)
 {

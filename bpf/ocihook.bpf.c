@@ -105,8 +105,8 @@ void ocihook_enqueue(u64 *ctx)
 	struct task_ctx *tctx = task_ctx(p);
 	u64 enq_flags = ctx[1];
 
-	if (!tctx) {
-		/* Not seen since init_task makes the storage or fails. */
+	/* Without storage: not seen since init_task makes it or fails. */
+	if (!tctx || this_cpu_leaves()) {
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, SLICE_NS, enq_flags);
 		return;
 	}

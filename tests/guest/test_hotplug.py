@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import irq_work
 import pytest
 from cells import Workload, Workloads
 from converge import converge, demand_progress, task_use
@@ -40,6 +41,7 @@ def test_cpus_come_and_go_under_load(cells: Workloads) -> None:
             demand_all(made, narrow)
             ONLINE.write_text("1")
             demand_all(made, narrow)
+            assert [irq_work.runs(cpu) for cpu in (0, 1)] == [True, True]
     finally:
         ONLINE.write_text("1")
     # Both CPUs are in use again.
