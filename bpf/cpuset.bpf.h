@@ -3,7 +3,7 @@
  * Own CPUs that are out of their owner's reach, since its cgroup's cpuset, or
  * one above it, has become narrower, or a partition elsewhere has taken them.
  *
- * Such a CPU is nobody's for as long as that lasts: else all would be guests
+ * Such a CPU has no owner for as long as that lasts: else all would be guests
  * where the owner never comes, and the owner a guest wherever it may run. User
  * space chooses among the CPUs that the cpuset has then; what changes later is
  * seen here, when the kernel has given the cell's tasks another affinity. A

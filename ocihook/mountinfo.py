@@ -21,7 +21,7 @@ _ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("
 
 
 class Mount:
-    """A line of the table, as far as somebody asks for it.
+    """A line of the table, as far as it is asked for.
 
     ``point`` is where it is mounted, ``root`` what of its file system stands there; ``device`` is
     "MAJOR:MINOR", ``options`` has those of the mount and those of the file system.
@@ -128,7 +128,7 @@ def _steps(path: str) -> list[str]:
 
 def _escape(path: str) -> str:
     for code, char in reversed(_ESCAPES):
-        if char != "#":  # nobody escapes that in a path
+        if char != "#":  # never escaped in a path
             path = path.replace(char, code)
     return path
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the kernel's text files: a line ends at a newline, a field at a blank, and at nothing else.
 
-Names in them are bytes that somebody chose: of mount points, cgroups, programs. Python takes more
-for the end of a line or of a word: a carriage return, U+2028, U+00A0, ... So none of ``read_text``,
+Names in them, of mount points, cgroups and programs, are bytes of any choice. Python takes more for
+the end of a line or of a word: a carriage return, U+2028, U+00A0, ... So none of ``read_text``,
 ``open`` for text, ``splitlines`` and ``split`` without an argument is for these files. On the
 hook's path.
 """

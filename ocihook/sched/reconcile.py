@@ -3,7 +3,8 @@
 
 The hook leaves the wanted cell as an extended attribute on the container's cgroup. So the cgroup
 tree is the list of what should be: nothing is replayed, and no file of ours can be stale. A weight
-or limit in a mark may be: the cgroup's files go before it, unless somebody named the value.
+or limit in a mark may be: the cgroup's files go before it, unless an annotation or a command named
+the value.
 """
 
 import errno

@@ -95,7 +95,7 @@ def test_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> Non
 def test_a_cgroup_resized_since_goes_before_its_mark(
     tree: Path, marks: Marks, registered: list[CellRequest]
 ) -> None:
-    """As podman update leaves it; a weight that somebody named stays."""
+    """As podman update leaves it; a weight that was named stays."""
     for name in ("a", "d"):
         (tree / name / "cpu.weight").write_text("157\n")
         (tree / name / "cpu.max").write_text("150000 100000\n")
