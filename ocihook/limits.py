@@ -25,6 +25,9 @@ QUOTA_MAX_PERIODS = OCIHOOK_CPU_WORDS * 64
 NO_QUOTA = (0, 0, 0)
 """No limit."""
 
+_DIGITS_MAX = 20
+"""Of a number of 64 bits; ``int`` raises for one of thousands."""
+
 
 def weight_from_shares(shares: int) -> int:
     """Return the ``cpu.weight`` that today's runtimes make of OCI's ``cpu.shares``.
@@ -57,7 +60,7 @@ def clamp_weight(weight: int) -> int:
 
 def weight_from_cgroup(text: str | None) -> int | None:
     """Return the weight that a cgroup's ``cpu.weight`` says, None where it is not there."""
-    return clamp_weight(int(text)) if text and text.isdecimal() else None
+    return clamp_weight(int(text)) if text and _is_number(text) else None
 
 
 def quota_from_us(quota_us: int, period_us: int = 0, burst_us: int = 0) -> tuple[int, int, int]:
@@ -85,8 +88,12 @@ def quota_from_cgroup(limit: str, burst: str | None) -> tuple[int, int, int] | N
     None where the former is not what the kernel prints.
     """
     quota, _, period = limit.partition(" ")
-    if not period.isdecimal() or not (quota == "max" or quota.isdecimal()):
+    if not _is_number(period) or not (quota == "max" or _is_number(quota)):
         return None
     if quota == "max":
         return NO_QUOTA
-    return quota_from_us(int(quota), int(period), int(burst) if burst and burst.isdecimal() else 0)
+    return quota_from_us(int(quota), int(period), int(burst) if burst and _is_number(burst) else 0)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS_MAX

@@ -30,9 +30,16 @@ class Mount:
     __slots__ = ("device", "id", "kind", "options", "parent", "point", "root")
 
     def __init__(self, line: str) -> None:
-        """Take a line apart."""
+        """Take a line apart.
+
+        Raises:
+            ValueError: it has too few fields, or a device that is none.
+        """
         left, _, right = line.partition(" - ")
         self.id, self.parent, self.device, root, point, options = left.split(" ", 6)[:6]
+        major, _, minor = self.device.partition(":")
+        if not (major + minor).isdecimal() or not 0 < len(major) <= 4 or not 0 < len(minor) <= 7:
+            raise ValueError(self.device)
         self.root, self.point = _unescape(root), _unescape(point)
         self.kind, _, rest = right.partition(" ")
         self.options = frozenset((*options.split(","), *rest.rpartition(" ")[2].split(",")))
@@ -104,7 +111,10 @@ class MountTable:
         while at >= 0:
             end = self._text.find("\n", at)
             end = len(self._text) if end < 0 else end
-            yield Mount(self._text[self._text.rfind("\n", 0, at) + 1 : end])
+            try:
+                yield Mount(self._text[self._text.rfind("\n", 0, at) + 1 : end])
+            except ValueError:
+                pass  # no line of the kernel's; programs that play /proc may write such ones
             at = self._text.find(part, end)
 
 

@@ -4,6 +4,7 @@
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator
 
 from ocihook import procfs, topology
@@ -100,7 +101,7 @@ def _configured(host: Host) -> str:
         try:
             data = host.path(path).read_bytes()
             text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("ascii")
-        except (OSError, EOFError, UnicodeDecodeError):
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError):
             continue
         said = re.compile(rf"(# )?{OPTION}[= ]")
         lines = (line for line in procfs.lines(text) if said.match(line))

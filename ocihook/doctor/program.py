@@ -18,6 +18,9 @@ TOPIC = Topic("program")
 
 AGAIN = "ocihook install"
 
+_NO_PYTHON = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+"""What Python raises for text that is none of it, or is nested too deep for it (ast)."""
+
 
 def programs(files: list[HookFile]) -> list[str]:
     """Return the programs that our hooks.d files name; the usual one where there are no files."""
@@ -141,7 +144,7 @@ def _version(package: str) -> str:
     """Return what a package's own text assigns to ``__version__``, and not what it says of it."""
     try:
         statements = ast.parse(package).body
-    except (ValueError, SyntaxError):
+    except _NO_PYTHON:
         return "unknown"
     for each in statements:
         match each:
@@ -157,6 +160,6 @@ def _directories(text: str) -> list[str]:
     found = re.search(r"^sys\.path \+= (\[.*\])$", text, re.MULTILINE)
     try:
         listed = ast.literal_eval(found[1]) if found else []
-    except (ValueError, SyntaxError):
+    except _NO_PYTHON:
         return []
     return [each for each in listed if isinstance(each, str) and each.startswith("/")]

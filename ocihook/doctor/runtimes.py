@@ -29,7 +29,8 @@ USUAL_PLACES = (
 )
 """Beside PATH, which engines do not go by: CRI-O's packages bring a runtime of their own."""
 
-_VERSION = re.compile(r"(?<![\w.])v?(\d+)\.(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"(?<![\w.])v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?!\d)")
+"""Of nine digits at most, since what follows the word may be anything."""
 
 
 class Installed(NamedTuple):

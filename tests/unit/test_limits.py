@@ -28,7 +28,8 @@ def test_weight_from_shares_stays_in_range(shares: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "weight"), [("39", 39), ("0", 1), ("", None), (None, None), ("max", None)]
+    ("text", "weight"),
+    [("39", 39), ("0", 1), ("", None), (None, None), ("max", None), ("9" * 5000, None)],
 )
 def test_weight_from_cgroup(text: str | None, weight: int | None) -> None:
     assert limits.weight_from_cgroup(text) == weight
@@ -81,6 +82,9 @@ def test_any_quota_fits_a_request(quota_us: int, period_us: int, burst_us: int) 
         ("50000", "0", None),
         ("-1 100000", "0", None),
         ("max max", "0", None),
+        ("9" * 5000 + " 100000", "0", None),
+        ("50000 " + "9" * 5000, "0", None),
+        ("50000 100000", "9" * 5000, (50 * MS, 100 * MS, 0)),
         ("", None, None),
     ],
 )

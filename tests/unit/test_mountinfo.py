@@ -132,3 +132,23 @@ def test_this_mount_table() -> None:
             numbers = dict(line.split(":\t") for line in file)
         os.close(place)
         assert f"{held(mountinfo.read(), point)}\n" == numbers["mnt_id"], point
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "99 23 0:44 / /sys/fs/cgroup\n",
+        "99 / rw - cgroup2\n",
+        " / r\n",
+        CGROUP2.replace("30 23 0:26", "99 23 0"),
+        CGROUP2.replace("30 23 0:26", "99 23 0:"),
+        CGROUP2.replace("30 23 0:26", "99 23 :26"),
+        CGROUP2.replace("30 23 0:26", f"99 23 0:{'9' * 5000}"),
+        CGROUP2.replace("30 23 0:26", "99 23 99999:1"),
+    ],
+    ids=["root", "four", "blank", "minor", "colon", "no major", "5000", "major"],
+)
+def test_a_malformed_line_is_left_out(line: str) -> None:
+    table = MountTable(ROOT + line + CGROUP2)
+    assert [mount.id for mount in table.of_kind("cgroup2")] == ["30"]
+    assert held(table, "/sys/fs/cgroup") == "30"

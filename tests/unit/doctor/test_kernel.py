@@ -38,8 +38,9 @@ def test_this_kernel() -> None:
         ("/proc/config.gz", gzip.compress(b"# see CONFIG_SCHED_CLASS_EXT =\nCONFIG_X=y\n"),
          "; /proc/config.gz: no CONFIG_SCHED_CLASS_EXT"),
         ("/proc/config.gz", b"\x1f\x8bcut", ""),
+        ("/proc/config.gz", gzip.compress(b"CONFIG_BPF=y\n")[:10] + b"\xff" * 9, ""),
     ],
-    ids=["off", "on but not there", "too old for it", "named in passing", "unreadable"],
+    ids=["off", "on but not there", "too old for it", "named in passing", "unreadable", "damaged"],
 )  # fmt: skip
 def test_kernel_without_sched_ext(fake: FakeHost, path: str, content: bytes, said: str) -> None:
     fake.no_sched_ext()

@@ -113,6 +113,8 @@ def test_version_is_what_is_assigned(fake: FakeHost) -> None:
     assert fake.bad("program") == []
     fake.write(f"{LIBRARY}/ocihook/__init__.py", "__version__ = (\n")
     assert "starts ocihook unknown" in fake.bad("program")[0][2]
+    fake.write(f"{LIBRARY}/ocihook/__init__.py", "x = " + "-" * 100_000 + "1\n")
+    assert "starts ocihook unknown" in fake.bad("program")[0][2]
 
 
 @pytest.mark.parametrize("char", ["\u2003", "\x0b", "\r", "\x85"], ids=ascii)

@@ -34,6 +34,8 @@ def bad(fake: FakeHost) -> list[tuple[str, str, str, str]]:
         ("Docker version 20.10.24+dfsg1, build 297e128\n", (20, 10, 24)),
         ("youki version: 0.7.0\n", (0, 7, 0)),
         ("no version here\n", None),
+        (f"crun version 1.{'9' * 5000}\n", None),
+        (f"crun version {'9' * 5000}.1\n", None),
         ("", None),
     ],
 )
