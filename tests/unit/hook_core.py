@@ -6,30 +6,19 @@ the kernel answers: the container's cgroup is an empty directory, the scheduler 
 """
 
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 import pytest
+from case_watch import DOCUMENTED, Watch, watched
 
-from ocihook import errors, grant, paths
+from ocihook import grant, paths
 from ocihook._bpf import pinned
 from ocihook.hook import bundle, cgroup, journal, process
 from ocihook.hook import main as hook
 from ocihook.hook.cgroup import Cgroup
-
-DOCUMENTED = {0} | {
-    kind.exit_code
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.OcihookError)
-} - {os.EX_SOFTWARE}
-"""What errors.py says that a program may end with, without the code of internal errors."""
-
-HANG_S = 10.0
-"""CPU time after which one run counts as hanging, at the latest."""
 
 
 class Run(NamedTuple):
@@ -40,30 +29,23 @@ class Run(NamedTuple):
     lines: list[bytes]
 
 
-class Hang(BaseException):
-    """The hook does not end. No Exception: the hook would report that as a failure of its own."""
-
-
 class Core:
     """Runs the hook; ``run`` asserts what holds for every input whatsoever."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
         self.stdin = b""
         self.config = b""
         self.lines: list[bytes] = []
         self.registered = 0
-        self.runs = 0
-        self.seen = -1
-        self.is_running = False
 
     def run(self, stdin: bytes, config: bytes = b"{}", stage: str = "createRuntime") -> Run:
         """Run a stage, and fail where it hangs, has an internal error or an unknown status."""
         self.stdin, self.config = stdin, config
         self.lines, self.registered = [], 0
-        self.runs += 1
-        self.is_running = True
+        self.watch.begins(stdin, config)
         status = hook.main(["ocihook-hook", stage])
-        self.is_running = False
+        self.watch.ends()
         assert status in DOCUMENTED, (status, stdin, config)
         assert all(b"internal error" not in line for line in self.lines), (self.lines, stdin)
         assert all(line.count(b"\n") == 1 for line in self.lines), (self.lines, stdin)
@@ -73,21 +55,14 @@ class Core:
 @contextmanager
 def stood_in(directory: Path) -> Iterator[Core]:
     """Return the core with its stand-ins in place; `directory` is the container's cgroup."""
-    core = Core()
     nothing = lambda *_arguments: None  # noqa: E731
 
     def register(_request: object) -> tuple[int, int]:
         core.registered += 1
         return 1, 1
 
-    def hang(_signum: int, _frame: FrameType | None) -> None:
-        # One timer for all runs: setting it for each takes as long as some of them.
-        if not core.is_running or core.seen != core.runs:
-            core.seen = core.runs
-            return
-        raise Hang(core.stdin, core.config)
-
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, watched() as watch:
+        core = Core(watch)
         patch.setattr(process, "prepare", nothing)
         patch.setattr(process, "finish", nothing)
         patch.setattr(paths, "CONFIG_FILE", "/nonexistent")
@@ -102,10 +77,4 @@ def stood_in(directory: Path) -> Iterator[Core]:
         patch.setattr(grant, "grant", lambda *_arguments: "")
         patch.setattr(process, "write_stderr", lambda line: core.lines.append(line))
         patch.setattr(journal, "send", lambda _fields: False)
-        before = signal.signal(signal.SIGVTALRM, hang)
-        signal.setitimer(signal.ITIMER_VIRTUAL, HANG_S / 2, HANG_S / 2)
-        try:
-            yield core
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, before)
+        yield core

@@ -190,7 +190,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-def mutated_bytes(chance: random.Random, data: bytes) -> bytes:
+def mutated_bytes(chance: random.Random, data: bytes, pieces: Sequence[bytes] = PIECES) -> bytes:
     """Return the text with one to four of its bytes changed, cut, doubled or added to."""
     text = bytearray(data)
     for _ in range(chance.randint(1, 4)):
@@ -206,5 +206,5 @@ def mutated_bytes(chance: random.Random, data: bytes) -> bytes:
             case 3:
                 text[at:to] = bytes([chance.randrange(256)])
             case _:
-                text[at:at] = chance.choice(PIECES)
+                text[at:at] = chance.choice(pieces)
     return bytes(text)
