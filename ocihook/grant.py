@@ -21,7 +21,7 @@ def grant(spec: CellSpec, cgid: int, slot: int, cpus: Cpuset, given_out: int = 0
 
     Sets ``spec.own``; what stood there before is preferred. Cells that share a name keep what they
     have, too, where it is what the wish asks for. `cpus` are those that the cgroup may use now.
-    `given_out` is the cpumask of those that may become somebody's own, 0 for all.
+    `given_out` is the cpumask of those that may become a cell's own, 0 for all.
 
     Returns:
         what is missing, in a sentence; nothing where the wish is fulfilled.

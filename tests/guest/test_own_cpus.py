@@ -160,7 +160,7 @@ def test_own_cpu_out_of_reach_is_nobodys_meanwhile(cells: Workloads) -> None:
         (mine.cgroup / "cpuset.cpus").write_text("0-1")
         until(lambda: others.row()["cpus"] == "0", "the owner has its CPU")
         (mine.cgroup / "cpuset.cpus").write_text("0")
-        until(lambda: others.row()["cpus"] == "0-1", "the CPU is nobody's")
+        until(lambda: others.row()["cpus"] == "0-1", "the CPU has no owner")
     row = mine.row()
     assert (row["own_cpus"], row["own_cpus_out_of_reach"], row["cpus"]) == (OWN, OWN, "0")
     # Not a guest on CPU 0: that would be an eighth.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schemas as code of fastjsonschema's, for tests that ask them a hundred thousand times.
 
-jsonschema, which ocihook itself uses, takes eight times as long. A test compares the two. What our
-schemas have beyond draft 4 is put into its words: ``maxBytes`` as a format, and ``maxDepth``, which
-only the top has, as a function. In draft 4 alone 1.0 is no integer, as in Go.
+jsonschema, which ocihook itself uses, takes several times as long. A test compares the two. What
+our schemas have beyond draft 4 is put into its words: ``maxBytes`` as a format, and ``maxDepth``,
+which only the top has, as a function. In draft 4 alone 1.0 is no integer, as in Go.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many bad inputs a run tries, where, and what they are made of: the documents of tests/data.
+"""How many inputs a run tries, where, and what they are made of: the documents of tests/data.
+
+Most of them are bad. A changed document can be sound by chance, and tests count both kinds.
 
 ``AT_LEAST`` is counted on: each test of ``test_fuzz_*`` fails where it has judged fewer.
 """

@@ -101,7 +101,7 @@ def test_stored_policies(watch: Watch, tmp_path: Path) -> None:
     assert first.weight_max == 500
     text = stored.read_bytes()
     chance = random.Random(SEED)
-    seen = set()
+    seen, remade = set(), 0
     for number in tries(PARTS["policies"]):
         data = (mutated_node, mutated_bytes)[number % 2](chance, text)
         stored.write_bytes(data)
@@ -109,12 +109,13 @@ def test_stored_policies(watch: Watch, tmp_path: Path) -> None:
         policy, problem = configured.in_force(str(file), str(stored))
         assert isinstance(policy, Policy)
         assert problem is None or problem.exit_code in DOCUMENTED
-        policy.check_weight(100, "x") if policy == first else None
+        remade += policy == first
         seen.add(data)
         if len(seen) >= PARTS["policies"]:
             break
     watch.ends()
     assert len(seen) >= PARTS["policies"]
+    assert remade >= 0.9 * PARTS["policies"], "a torn policy counts"
     assert compiling.policy_of("", "/x") != first
 
 
