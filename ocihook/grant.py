@@ -9,8 +9,9 @@ from ocihook import cpulist, own_cpus, topology
 from ocihook._bpf import pinned, pinned_cells
 from ocihook.abi import CELL_FIELD_OWN, CellRequest
 from ocihook.cell import CellSpec
-from ocihook.cpuset import ANY, Cpuset
+from ocihook.cpuset import Cpuset
 from ocihook.errors import OwnCpusTaken
+from ocihook.shortage import Bounds, shortage
 
 ATTEMPTS = 8
 """How often CPUs are chosen anew that another registration took meanwhile."""
@@ -33,10 +34,9 @@ def grant(spec: CellSpec, cgid: int, slot: int, cpus: Cpuset, given_out: int = 0
     request = spec.request(cgid)
     request.fields = CELL_FIELD_OWN
     try:
-        claim(request, spec, slot, cpus, given_out, whole=False)
+        return claim(request, spec, slot, cpus, given_out, whole=False)
     except OwnCpusTaken as error:
         return str(error)
-    return shortage(spec, cpus)
 
 
 def claim(
@@ -47,10 +47,13 @@ def claim(
     given_out: int = 0,
     *,
     whole: bool,
-) -> None:
+) -> str:
     """Send the update `request` with CPUs for the wish of `spec`, and note them in it.
 
     Of `cpus` and of `given_out`, 0 being all. With `whole` nothing is changed where one is missing.
+
+    Returns:
+        what is missing, as :func:`grant` does.
 
     Raises:
         OwnCpusTaken: with `whole`, CPUs are missing; else, others were faster each time.
@@ -66,48 +69,26 @@ def claim(
         lost = machine.online & ~cpus.of_root & ~allowed
     if given_out:
         allowed &= given_out
-    for attempt in range(ATTEMPTS):
+    attempts = 0
+    while True:
         current = cpulist.from_words(pinned_cells.cell_in_charge(slot)[1].own)
-        taken = pinned_cells.owned_cpus() & ~current | lost
+        others = pinned_cells.owned_cpus() & ~current
         # No CPU at all would be any CPU to choose().
         spec.own = allowed and own_cpus.choose(
-            spec.own_count, spec.own_list, machine, taken, allowed, current or before
+            spec.own_count, spec.own_list, machine, others | lost, allowed, current or before
         )
-        if whole and (missing := shortage(spec, cpus)):
+        missing = shortage(spec, Bounds(machine.online, others, cpus, spec.allowed, given_out))
+        if whole and missing:
             spec.own = before
             raise OwnCpusTaken(missing, "see: ocihook cells")
         if request.fields == CELL_FIELD_OWN and spec.own == current:
-            return  # nothing else is asked; a claim would interrupt what runs there
+            return missing  # nothing else is asked; a claim would interrupt what runs there
         request.own = cpulist.to_words(spec.own)
         try:
             pinned.update(request)
-            return
+            return missing
         except OwnCpusTaken:
-            if attempt == ATTEMPTS - 1:
+            attempts += 1
+            if attempts == ATTEMPTS:
                 spec.own = current
                 raise
-
-
-def shortage(spec: CellSpec, cpus: Cpuset = ANY) -> str:
-    """Say what a cell wished and was not granted; nothing where nothing is missing.
-
-    With the CPUs that its cgroup may use, `cpus`, where these are the reason.
-    """
-    if spec.own_list:
-        missing = spec.own_list & ~spec.own
-        if not missing:
-            return ""
-        said = f"own CPUs {cpulist.format(missing)}"
-        if cpus.effective is not None and not missing & cpus.effective:
-            return f"{said}: {_bounds(cpus)}"
-        return f"{said}: taken, offline, not allowed, or the host's last"
-    missing_count = spec.own_count - spec.own.bit_count()
-    if missing_count <= 0:
-        return ""
-    said = f"own CPUs: {spec.own_count} wished, {spec.own.bit_count()} free and allowed"
-    return f"{said}; {_bounds(cpus)}" if cpus.narrows() else said
-
-
-def _bounds(cpus: Cpuset) -> str:
-    shown = cpulist.format(cpus.effective or 0) or "none"
-    return f"its cgroup may use {shown} (cpuset.cpus.effective)"

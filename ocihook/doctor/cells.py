@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocihook import mark
+from ocihook import cpulist, mark, topology
 from ocihook.abi import OCIHOOK_MAX_CELLS, SchedulerRecord
+from ocihook.cell import CellSpec
+from ocihook.cpuset import Cpuset
+from ocihook.doctor import config
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host, reason
 from ocihook.errors import InputError, OcihookError
-from ocihook.grant import shortage
 from ocihook.paths import CGROUPFS
 from ocihook.sched import probe, reconcile
 from ocihook.sched.cgroup_files import cpuset_of
+from ocihook.shortage import Bounds, is_short, shortage
 
 TOPIC = Topic("cells")
 
@@ -28,12 +31,13 @@ NEARLY_FULL_PERCENT = 90
 
 
 class Marked(NamedTuple):
-    """A marked cgroup: ``fault`` of the mark, and ``shortage`` of own CPUs by it."""
+    """A marked cgroup: the ``fault`` of its mark, or what it says; and the CPUs of the cgroup."""
 
     directory: str
     cgid: int
+    cpus: Cpuset
+    spec: CellSpec | None = None
     fault: str = ""
-    shortage: str = ""
 
 
 def check(host: Host) -> Iterator[Finding]:
@@ -65,7 +69,7 @@ def check(host: Host) -> Iterator[Finding]:
     yield _room(record)
     yield from _orphans(rows)
     yield from _without_cell(rows, marked)
-    yield _own_cpus(rows, marked)
+    yield _own_cpus(host, rows, marked, cpulist.from_words(record.owned))
 
 
 def _marked(host: Host) -> list[Marked]:
@@ -86,11 +90,11 @@ def _marked(host: Host) -> list[Marked]:
         if "populated 0" in events:
             continue
         shown = host.shown(Path(directory))
+        cpus = cpuset_of([directory[len(root) :]], root)
         try:
-            cpus = cpuset_of([directory[len(root) :]], root)
-            found.append(Marked(shown, cgid, shortage=shortage(mark.read(text), cpus)))
+            found.append(Marked(shown, cgid, cpus, mark.read(text)))
         except InputError as error:
-            found.append(Marked(shown, cgid, fault=error.args[0]))
+            found.append(Marked(shown, cgid, cpus, fault=error.args[0]))
     return found
 
 
@@ -141,7 +145,9 @@ def _without_cell(rows: Iterable[dict[str, Any]], marked: list[Marked]) -> Itera
         yield TOPIC.ok("marks", f"marked cgroups, all with their cells: {len(marked)}")
 
 
-def _own_cpus(rows: Iterable[dict[str, Any]], marked: list[Marked]) -> Finding:
+def _own_cpus(
+    host: Host, rows: Iterable[dict[str, Any]], marked: list[Marked], owned: int
+) -> Finding:
     lost = [
         f"{row['cell']} ({row['name']}): {row['own_cpus_out_of_reach']}"
         for row in rows
@@ -154,10 +160,23 @@ def _own_cpus(rows: Iterable[dict[str, Any]], marked: list[Marked]) -> Finding:
             "widen the cpuset of the cgroup, or of the slice or pod above it; or have own CPUs"
             f" chosen anew: {AGAIN}",
         )
-    short = [f"{one.directory}: {one.shortage}" for one in marked if one.shortage]
+    short = [
+        f"{one.directory}: {_shortage(host, one.spec, one.cpus, owned)}"
+        for one in marked
+        if one.spec and is_short(one.spec)
+    ]
     if short:
         return TOPIC.note("own CPUs", f"fewer than wished: {_few(short)}", AGAIN)
     return TOPIC.ok("own CPUs", "all that were wished")
+
+
+def _shortage(host: Host, spec: CellSpec, cpus: Cpuset, owned: int) -> str:
+    try:
+        online = topology.read(str(host.path(topology.SYSFS))).online
+    except OcihookError as error:
+        return str(error)
+    given_out = config.policy(host).own_cpus_mask()
+    return shortage(spec, Bounds(online, owned & ~spec.own, cpus, spec.allowed, given_out))
 
 
 def _few(names: list[str], shown: int = 3) -> str:

@@ -16,9 +16,10 @@ from ocihook._bpf.pinned import register
 from ocihook.cell import CellSpec
 from ocihook.cpuset import Cpuset
 from ocihook.errors import OcihookError
-from ocihook.grant import grant, shortage
+from ocihook.grant import grant
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched.cgroup_files import cpuset_of, update_from_files
+from ocihook.shortage import is_short
 
 Wishing = tuple[str, CellSpec, int, int]
 """A cell that is to have own CPUs: its cgroup's directory, what is wanted, cgroup id, slot."""
@@ -61,7 +62,7 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
             continue
         if spec.wishes_own():
             wishing.append((directory, spec, cgid, slot))
-    wishing.sort(key=lambda one: bool(shortage(one[1])))
+    wishing.sort(key=lambda one: is_short(one[1]))
     for directory, spec, cgid, slot in wishing:
         cpus = cpuset_of([directory[len(cgroupfs) :]], cgroupfs)
         again = given_out and given_out | spec.own | spec.own_list

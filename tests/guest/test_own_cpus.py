@@ -177,7 +177,9 @@ def test_own_cpus_only_among_those_in_force(cells: Workloads) -> None:
     (cells.parent / "cpuset.cpus").write_text("0")
     try:
         mine = owner(cells)
-        assert mine.shortage == f"own CPUs {OWN}: its cgroup may use 0 (cpuset.cpus.effective)"
+        assert mine.shortage == (
+            f"own CPUs not granted: {OWN} (not in its cgroup's cpuset.cpus.effective: 0)"
+        )
         assert mine.row()["own_cpus"] is None
     finally:
         (cells.parent / "cpuset.cpus").write_text("\n")

@@ -20,7 +20,7 @@ OF_BPF = {
 OF_CFFI = {"_syscalls", "ocihook._bpf._syscalls.lib", "_syscalls.lib"}
 # For containers that wish CPUs of their own.
 OF_OWN_CPUS = {
-    "ocihook.cpuset", "ocihook.grant", "ocihook.own_cpus", "ocihook.topology",
+    "ocihook.cpuset", "ocihook.grant", "ocihook.own_cpus", "ocihook.shortage", "ocihook.topology",
     "ocihook._bpf.pinned_cells",
 }  # fmt: skip
 # Where there is a configuration file, and patterns in it.

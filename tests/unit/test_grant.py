@@ -108,7 +108,10 @@ def test_what_the_mark_says_is_another_s_now(scheduler: Scheduler) -> None:
 def test_too_few(scheduler: Scheduler) -> None:
     scheduler.others = 0b1000
     wanted = spec(own_count=3)
-    assert grant.grant(wanted, 77, 3, ANY) == "own CPUs: 3 wished, 2 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY) == (
+        "own CPUs: 3 wished, 2 granted; not granted:"
+        " 3 (another cell's own), 0 (of the one whole core that stays the host's)"
+    )
     assert wanted.own == scheduler.own == 0b0110
 
 
@@ -116,14 +119,16 @@ def test_some_of_a_list(scheduler: Scheduler) -> None:
     scheduler.others = 0b1000
     wanted = spec(own_list=0b11_1100)
     assert grant.grant(wanted, 77, 3, ANY) == (
-        "own CPUs 3-5: taken, offline, not allowed, or the host's last"
+        "own CPUs not granted: 4-5 (not online), 3 (another cell's own)"
     )
     assert wanted.own == scheduler.own == 0b0100
 
 
 def test_the_cpuset_bounds_it(scheduler: Scheduler) -> None:
     wanted = spec(own_count=2, allowed=0b0010)
-    assert grant.grant(wanted, 77, 3, ANY) == "own CPUs: 2 wished, 1 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY) == (
+        "own CPUs: 2 wished, 1 granted; not granted: 0,2-3 (not in the container's cpuset)"
+    )
     assert scheduler.own == 0b0010
 
 
@@ -139,7 +144,10 @@ def test_what_may_be_given_out_and_what_is_allowed_have_nothing_in_common(
 ) -> None:
     """No CPU is then not the same as any CPU."""
     wanted = spec(own_count=2, allowed=0b1100)
-    assert grant.grant(wanted, 77, 3, ANY, 0b0011) == "own CPUs: 2 wished, 0 free and allowed"
+    assert grant.grant(wanted, 77, 3, ANY, 0b0011) == (
+        "own CPUs: 2 wished, 0 granted; not granted:"
+        " 0-1 (not in the container's cpuset), 2-3 (not given out by limits.own_cpus)"
+    )
     assert wanted.own == scheduler.own == 0
 
 
@@ -183,32 +191,39 @@ def test_who_loses_every_time_keeps_what_it_has(
             {"own_list": 0b10, "allowed": 0b10},
             Cpuset(0b1, 0b1111),
             0,
-            "own CPUs 1: its cgroup may use 0 (cpuset.cpus.effective)",
+            "own CPUs not granted: 1 (not in its cgroup's cpuset.cpus.effective: 0)",
         ),
         (
             {"own_count": 2},
             Cpuset(0b1, 0b1111),
             0b1,
-            "own CPUs: 2 wished, 1 free and allowed;"
-            " its cgroup may use 0 (cpuset.cpus.effective)",
+            "own CPUs: 2 wished, 1 granted;"
+            " not granted: 1-3 (not in its cgroup's cpuset.cpus.effective: 0)",
         ),
         (
             {"own_count": 1},
             Cpuset(0, 0b1111),
             0,
-            "own CPUs: 1 wished, 0 free and allowed;"
-            " its cgroup may use none (cpuset.cpus.effective)",
+            "own CPUs: 1 wished, 0 granted;"
+            " not granted: 0-3 (not in its cgroup's cpuset.cpus.effective: none)",
         ),
         (
             {"own_list": 0b0110},
             Cpuset(0b0011, 0b1111),
             0b10,
-            "own CPUs 2: its cgroup may use 0-1 (cpuset.cpus.effective)",
+            "own CPUs not granted: 2 (not in its cgroup's cpuset.cpus.effective: 0-1)",
         ),
         # The mark is older than a cpuset that has grown.
         ({"own_count": 2, "allowed": 0b1}, Cpuset(0b1111, 0b1111), 0b1100, ""),
         # A partition elsewhere has all but CPU 0, which stays the host's.
-        ({"own_count": 1}, Cpuset(0b1, 0b1), 0, "own CPUs: 1 wished, 0 free and allowed"),
+        (
+            {"own_count": 1},
+            Cpuset(0b1, 0b1),
+            0,
+            "own CPUs: 1 wished, 0 granted; not granted:"
+            " 1-3 (in the cpuset partition of another cgroup),"
+            " 0 (of the one whole core that stays the host's)",
+        ),
         # It is the partition.
         ({"own_count": 2}, Cpuset(0b1110, 0b1), 0b1100, ""),
     ],
@@ -224,7 +239,7 @@ def test_what_is_in_force_bounds_it(
 def test_all_or_nothing(scheduler: Scheduler) -> None:
     scheduler.own, scheduler.others = 0b0100, 0b1000
     wanted = spec(own_count=3, own=0b0100)
-    with pytest.raises(OwnCpusTaken, match=r"3 wished, 2 free and allowed \(see: ocihook cells\)"):
+    with pytest.raises(OwnCpusTaken, match=r"3 wished, 2 granted; .*see: ocihook cells"):
         grant.claim(wanted.request(77), wanted, 3, ANY, whole=True)
     assert scheduler.updates == []
     assert wanted.own == 0b0100

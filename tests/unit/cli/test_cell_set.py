@@ -97,11 +97,11 @@ def test_refused_before_anything_is_asked(
 
 def test_a_failure_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_which: str, _change: Change, given_out: int) -> Outcome:
-        raise OwnCpusTaken("own CPUs: 2 wished, 1 free and allowed", "see: ocihook cells")
+        raise OwnCpusTaken("own CPUs: 2 wished, 1 granted", "see: ocihook cells")
 
     monkeypatch.setattr(cell_set, "change_cell", refuse)
     outcome = run("cells", "set", "web", "--cpus", "2")
-    message = "own CPUs: 2 wished, 1 free and allowed (see: ocihook cells)"
+    message = "own CPUs: 2 wished, 1 granted (see: ocihook cells)"
     assert outcome == (75, "", f"ocihook: {message}\n")
 
 

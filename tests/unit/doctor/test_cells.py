@@ -101,11 +101,12 @@ def test_fewer_own_cpus_than_wished(fake: FakeHost) -> None:
     fake.rows = [row(1, cgroup(fake, "a", mark.write(wish)), "/a", own_cpus="0")]
     fake.write(f"{CGROUPFS}/cpuset.cpus.effective", "0-3\n")
     fake.write(f"{CGROUPFS}/a/cpuset.cpus.effective", "0\n")
+    fake.write("/sys/devices/system/cpu/online", "0-3\n")
     ((verdict, name, evidence, mend),) = fake.bad("cells")
     assert (verdict, name, mend) == ("note", "own CPUs", "ocihook scheduler reload")
     assert evidence == (
-        f"fewer than wished: {CGROUPFS}/a: own CPUs: 2 wished, 1 free and allowed;"
-        " its cgroup may use 0 (cpuset.cpus.effective)"
+        f"fewer than wished: {CGROUPFS}/a: own CPUs: 2 wished, 1 granted;"
+        " not granted: 1-3 (not in its cgroup's cpuset.cpus.effective: 0)"
     )
 
 

@@ -161,7 +161,7 @@ from ocihook.errors import OwnCpusTaken
 from ocihook.hook import stages
 def enrol(state):
     state.cell = 3
-    raise OwnCpusTaken("own CPUs: 2 wished, 0 free and allowed")
+    raise OwnCpusTaken("own CPUs: 2 wished, 0 granted")
 stages.STAGES["createRuntime"] = enrol
 """
     run_hook("createRuntime", make_state(), prelude=short + listener.prelude)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ocihook import paths
+from ocihook import cpulist, paths, topology
 from ocihook.install import launcher
 
 Run = Callable[..., Any]
@@ -156,9 +156,10 @@ def test_too_few_own_cpus(run_hook: Run, make_state: State) -> None:
     wish = {"org.ocihook/cpus": "2"}
     run = run_hook("createRuntime", make_state(annotations=wish), prelude=FOUND + OWNED)
     assert run.status == 0
+    online = cpulist.format(topology.read().online)
     assert run.lines == [
-        "ocihook: createRuntime: container c1: own CPUs: 2 wished, 0 free and allowed "
-        "(see: ocihook cells)"
+        "ocihook: createRuntime: container c1: own CPUs: 2 wished, 0 granted;"
+        f" not granted: {online} (another cell's own) (see: ocihook cells)"
     ]
     required = make_state(annotations=wish | REQUIRED)
     refused = run_hook("createRuntime", required, prelude=FOUND + OWNED)

@@ -77,7 +77,7 @@ class World:
         assert (whole, given_out, cpus.effective) == (True, 0, 0b1110)
         assert spec.own == 0
         if not self.granted:
-            raise OwnCpusTaken("own CPUs: 2 wished, 1 free and allowed")
+            raise OwnCpusTaken("own CPUs: 2 wished, 1 granted")
         spec.own = self.granted
         request.own = cpulist.to_words(spec.own)
         self.requests.append(request)
