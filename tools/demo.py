@@ -35,7 +35,10 @@ from ocihook.sched.promise import Claim, promises
 from ocihook.timeline import svg
 
 SECONDS = 12.0
-"""How long the table is shown, and CPU time is counted."""
+"""How long the table is shown, and CPU time is counted, where the machine is for the demo alone."""
+
+LONGEST_S = 90.0
+"""The same where it is busy with something else: the averages take longer to mean something."""
 
 PROGRAM = "ocihook-hook"
 """The hook program, below the demo's own directory: nothing on the machine is changed."""
@@ -204,22 +207,23 @@ def draw(seen: Moment) -> Table:
 
 
 def watch() -> Moment:
-    """Show the table for SECONDS; return the last moment."""
+    """Show the table for SECONDS, or until each got its promise; return the last moment."""
     start, began_s = used_ns(), time.monotonic()
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
             seen = moment(start, began_s)
             live.update(draw(seen), refresh=True)
-            if seen.elapsed_s >= SECONDS:
+            if seen.elapsed_s >= (LONGEST_S if missed(seen) else SECONDS):
                 return seen
             time.sleep(0.5)
 
 
-def check(seen: Moment) -> None:
-    """Compare what each got with what it was promised."""
+def missed(seen: Moment) -> str:
+    """Say which of the cast did not get what it was promised since the start; or nothing."""
     for name, due in seen.due.items():
         if abs(seen.got[name] - due) > TOLERANCE * due:
-            raise Failed(f"{name} got {seen.got[name]:.2f} CPUs, and was promised {due:.2f}")
+            return f"{name} got {seen.got[name]:.2f} CPUs, and was promised {due:.2f}"
+    return ""
 
 
 def record(to: Path) -> None:
@@ -249,7 +253,8 @@ def perform(directory: Path, timeline: Path) -> None:
     if left:
         raise Failed(f"cells are left: {', '.join(left)}")
     console.print("no cell is left")
-    check(seen)
+    if fault := missed(seen):
+        raise Failed(fault)
     console.print(
         f"each got what its weight and the limits above it promise, within {TOLERANCE:.0%}: so did"
         " the pod, and the service of the host"

@@ -24,6 +24,7 @@ from ocihook.paths import CELL_MARK
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_FILE_BYTES = 65536
+_DELETED = " (deleted)"  # kernel/cgroup/cgroup.c, proc_cgroup_show, of a cgroup that is gone
 _V2_HINT = "ocihook needs cgroup v2 alone, as systemd.unified_cgroup_hierarchy=1 boots it"
 _INITIAL_NAMESPACE = "cgroup:[4026531835]"  # include/linux/proc_ns.h, PROC_CGROUP_INIT_INO
 
@@ -96,7 +97,8 @@ def find(pid: int, proc: str = "/proc", *, joined: bool = False) -> Cgroup:
         try:
             directory = _open(path, mountinfo)
         except FileNotFoundError as error:
-            if _where(pid, proc)[0] == path:
+            # A cgroup may have such a name, too; but then it is there.
+            if _where(pid, proc)[0] == path and not path.endswith(_DELETED):
                 raise _unseen(path, error) from None
             raise ProcessGone(f"cgroup {path}: removed") from None
         try:
@@ -134,8 +136,8 @@ def unified_path(text: str, whose: str) -> str:
     """Take the cgroup v2 path out of a /proc/PID/cgroup (cgroups(7)).
 
     Raises:
-        CgroupError: when the cpu controller is on v1, or the cgroup is
-            gone or outside of our cgroup namespace.
+        CgroupError: when the cpu controller is on v1, or the cgroup is outside of our cgroup
+            namespace.
     """
     path = ""
     for line in procfs.lines(text):
@@ -150,8 +152,6 @@ def unified_path(text: str, whose: str) -> str:
             )
     if not path:
         raise CgroupError(f"cgroup of {whose}: not in cgroup v2", _V2_HINT)
-    if path.endswith(" (deleted)"):
-        raise ProcessGone(f"cgroup of {whose}: removed")
     if path.startswith("/.."):
         raise CgroupError(
             f"cgroup of {whose}: {path} is outside of the hook's cgroup namespace",

@@ -213,7 +213,8 @@ def reload() -> float | None:
         try:
             with _loaded(DEFAULT_TIMES) as scheduler:
                 began_s = time.monotonic()
-                ran = _detach()
+                ran = is_running()
+                _detach(PIN_DIR)
                 try:
                     _attach(scheduler)
                 except SchedulerUnavailable as error:
@@ -230,17 +231,33 @@ def reload() -> float | None:
     return gap_ms if ran else None
 
 
-def _detach() -> bool:
-    """Let go of the scheduler that is pinned, link first; return whether it ran."""
-    ran = is_running()
-    if os.path.exists(f"{PIN_DIR}/{LINK}"):
-        os.unlink(f"{PIN_DIR}/{LINK}")
+def _detach(directory: str) -> None:
+    """Let go of the scheduler that is pinned in `directory`, and wait until it is gone."""
+    ran = probe.is_ours(probe.running_ops())
+    try:
+        os.unlink(f"{directory}/{LINK}")
+    except FileNotFoundError:
+        pass
     if ran and not _wait(lambda: probe.kernel_state() == "disabled"):
         raise SchedulerUnavailable(
             f"the scheduler stays {probe.kernel_state()}",
             "another process holds its link; see: bpftool link",
         )
-    return ran
+
+
+def _any_pins() -> list[str]:
+    """Return the directories with pins: one, but for a start that is under way or was killed."""
+    found = []
+    for directory in (PIN_DIR, NEW_DIR):
+        try:
+            os.stat(directory)
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            hint = "run this command as root"
+            raise SystemCallError(f"stat of {directory}", errno.EACCES, hint) from None
+        found.append(directory)
+    return found
 
 
 def stop() -> bool:
@@ -253,17 +270,12 @@ def stop() -> bool:
         AbiMismatch: as of ``start``.
         SystemCallError: the pins are not for this user.
     """
-    try:
-        os.stat(PIN_DIR)
-    except FileNotFoundError:
+    if not _any_pins():
         pins.require_own(PIN_ROOT, PIN_DIR)
         return False
-    except PermissionError:
-        hint = "run this command as root"
-        raise SystemCallError(f"stat of {PIN_DIR}", errno.EACCES, hint) from None
     with _pins_locked():
-        if not os.path.exists(PIN_DIR):  # another stop was faster
-            return False
-        _detach()
-        shutil.rmtree(PIN_DIR)
-    return True
+        found = _any_pins()  # none where another stop was faster
+        for directory in found:
+            _detach(directory)
+            shutil.rmtree(directory)
+    return bool(found)

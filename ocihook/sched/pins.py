@@ -68,20 +68,24 @@ def require_own(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
         SchedulerUnavailable: that, or there are none.
     """
     require_in_sight(pin_root, pin_dir)
-    if probe.is_ours(probe.running_ops()) and _is_empty(pin_root):
+    if not probe.is_ours(probe.running_ops()):
+        return
+    try:
+        pinned = os.listdir(pin_root)
+    except FileNotFoundError:
+        pinned = []
+    except OSError:
+        return  # not for this user to see
+    if not pinned:
         raise SchedulerUnavailable(
             f"{RUNS}, and nothing of it is pinned in {pin_root}",
             "run this command where it was started, or end what holds its link: bpftool link",
         )
-
-
-def _is_empty(directory: str) -> bool:
-    try:
-        return not os.listdir(directory)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+    if os.path.basename(pin_dir) not in pinned:
+        raise SchedulerUnavailable(
+            f"{RUNS}, and its start has not ended, or was killed",
+            "ocihook scheduler start waits for it, or does it anew",
+        )
 
 
 @contextmanager

@@ -85,9 +85,13 @@ def test_start_cleans_up_after_a_loader_that_was_killed() -> None:
     """Killed between the attach and the renaming of its pins: the scheduler runs, unpublished."""
     loader.start()
     os.rename(PIN_DIR, loader.NEW_DIR)
+    assert "start has not ended, or was killed" in command("cells", check=False).stderr
     assert loader.start()
     assert loader.is_running()
     assert os.listdir(PIN_ROOT) == [Path(PIN_DIR).name]
+    os.rename(PIN_DIR, loader.NEW_DIR)
+    assert loader.stop()
+    assert (kernel_state(), os.listdir(PIN_ROOT)) == ("disabled", [])
 
 
 @pytest.mark.quick

@@ -123,8 +123,22 @@ def test_a_removed_directory(host: Host, monkeypatch: pytest.MonkeyPatch) -> Non
         return read(path)
 
     monkeypatch.setattr(procfs, "read", second_look)
-    with pytest.raises(ProcessGone, match=f"cgroup of pid {host.pid}: removed"):
+    with pytest.raises(ProcessGone, match="cgroup /machine/c3: removed"):
         host.find()
+
+
+def test_a_cgroup_that_was_removed_before(host: Host) -> None:
+    host.is_in("0::/machine/c3 (deleted)\n")
+    with pytest.raises(ProcessGone, match=r"cgroup /machine/c3 \(deleted\): removed"):
+        host.find()
+
+
+def test_a_cgroup_with_the_name_of_a_removed_one(host: Host) -> None:
+    named = host.tree / "machine/c3 (deleted)"
+    named.mkdir()
+    host.is_in("0::/machine/c3 (deleted)\n")
+    with host.find() as home:
+        assert (home.path, home.cgid) == ("/machine/c3 (deleted)", named.stat().st_ino)
 
 
 def test_a_task_that_has_left_a_removed_directory(
@@ -170,7 +184,6 @@ def test_something_mounted_over_it(host: Host) -> None:
         ("3:cpu,cpuacct:/x\n0::/x\n", "the cpu,cpuacct controller is on cgroup v1"),
         ("0::/x\n9:cpuset:/x\n", "the cpuset controller is on cgroup v1"),
         ("0::/../x\n", "/../x is outside of the hook's cgroup namespace"),
-        ("0::/x (deleted)\n", "cgroup of pid 5: removed"),
     ],
 )
 def test_unified_path_refuses(text: str, message: str) -> None:

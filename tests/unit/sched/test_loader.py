@@ -277,6 +277,18 @@ def test_stop_of_nothing_makes_no_directory(kernel: Kernel, pins: Path) -> None:
     assert not pins.parent.exists()
 
 
+def test_stop_after_a_start_that_was_killed(
+    kernel: Kernel, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the scheduler ran, and its pins had not got their name."""
+    loader.start()
+    os.rename(pins, loader.NEW_DIR)
+    detach_with_link(kernel, monkeypatch)
+    assert loader.stop()
+    assert kernel.state == "disabled"
+    assert os.listdir(pins.parent) == []
+
+
 def test_stop_of_an_ejected_scheduler_removes_its_pins(kernel: Kernel, pins: Path) -> None:
     loader.start()
     kernel.state, kernel.ops = "disabled", None

@@ -47,7 +47,6 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
     ("ops", "pinned"),
     [
         ("ocihook_1.0", ["v1", "v2"]),
-        ("ocihook_1.0", ["new"]),
         ("lavd", ["v1"]),
         ("lavd", []),
         (None, ["v1"]),
@@ -89,6 +88,14 @@ def test_pins_out_of_sight(look: Look, tmp_path: Path, more: tuple[str, ...], sa
     assert isinstance(error, SchedulerUnavailable)
     said = said.replace("{root}", f"{tmp_path}/ocihook")
     assert str(error) == f"an ocihook scheduler runs, and {said}"
+
+
+def test_a_start_that_was_killed(look: Look) -> None:
+    error = look("ocihook_1.0", "new")
+    assert str(error) == (
+        "an ocihook scheduler runs, and its start has not ended, or was killed"
+        " (ocihook scheduler start waits for it, or does it anew)"
+    )
 
 
 def test_a_start_waits_for_one_that_is_going(look: Look) -> None:
