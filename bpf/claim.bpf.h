@@ -139,7 +139,8 @@ __noinline int kick_owned(u32 slot)
 
 		if (cpu >= nr_cpus || !there)
 			break;
-		if (READ_ONCE(there->owner) == slot)
+		if (READ_ONCE(there->owner) == slot &&
+		    !READ_ONCE(there->endless))
 			scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
 	}
 	return 0;

@@ -146,7 +146,7 @@ static int publish_reach(void *map, u32 *key, struct reach_timer *t)
 
 		if (cpu >= nr_cpus || !there)
 			break;
-		if (READ_ONCE(there->owner))
+		if (READ_ONCE(there->owner) && !READ_ONCE(there->endless))
 			scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
 	}
 	return 0;

@@ -158,6 +158,7 @@ void ocihook_running(u64 *ctx)
 		return;
 	advance_clocks(p, c, tctx, here);
 	note_running(tctx, here, now);
+	WRITE_ONCE(here->endless, has_no_end(p, here));
 	note_wait_over(tctx, stats, now);
 	tctx->lender = owner_of(here);
 	if (tctx->lender == tctx->box)

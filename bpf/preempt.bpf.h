@@ -78,7 +78,7 @@ static __always_inline s64 lead_over(struct task_ctx *tctx,
 	u64 vtime;
 	bool home;
 
-	if (!READ_ONCE(there->busy))
+	if (!READ_ONCE(there->busy) || READ_ONCE(there->endless))
 		return 0;
 	if (slot == tctx->cell)
 		return READ_ONCE(there->running_vtime) - tctx->vtime -

@@ -104,6 +104,9 @@ enum {
 /* enq_flags: what runs on the CPU stops at once; the same from 6.12 to 7.3. */
 #define SCX_ENQ_PREEMPT (1ULL << 32)
 
+/* A slice without an end. */
+#define SCX_SLICE_INF (~0ULL)
+
 enum {
 	SCX_KICK_IDLE = 1,
 	SCX_KICK_PREEMPT = 2,
@@ -200,6 +203,7 @@ struct task_struct {
 	int nr_cpus_allowed;
 	int pid;
 	int prio;
+	char comm[16];
 	const cpumask_t *cpus_ptr;
 	struct css_set *cgroups;
 	struct task_group *sched_task_group;
@@ -337,6 +341,16 @@ bool bpf_cpumask_empty(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_and_distribute(const struct cpumask *a,
 				   const struct cpumask *b) __ksym;
+
+static __always_inline void set_slice(struct task_struct *p, u64 slice_ns)
+{
+	if (slice_ns == p->scx.slice)
+		return;
+	if (scx_bpf_task_set_slice)
+		scx_bpf_task_set_slice(p, slice_ns);
+	else
+		p->scx.slice = slice_ns;
+}
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))

@@ -48,13 +48,12 @@ static __always_inline void grant_slice(struct task_struct *p,
 	u64 now = scx_bpf_now();
 
 	slice_ns = affordable(c, slice_ns < most_ns ? slice_ns : most_ns);
-	if (slice_ns != p->scx.slice) {
-		if (scx_bpf_task_set_slice)
-			scx_bpf_task_set_slice(p, slice_ns);
-		else
-			p->scx.slice = slice_ns;
+	if (here->endless) {
+		set_slice(p, SCX_SLICE_INF);
+	} else {
+		set_slice(p, slice_ns);
+		end_slice_in(scx_bpf_task_cpu(p), slice_ns, now);
 	}
-	end_slice_in(scx_bpf_task_cpu(p), slice_ns, now);
 	tctx->started_ns = now;
 	tctx->granted_ns = slice_ns;
 	tctx->prepaid = cost_at(share_of(tctx->cell), slice_ns);

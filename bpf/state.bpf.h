@@ -227,6 +227,8 @@ struct cpu_ctx {
 	bool offline;
 	/* It went offline while the scheduler runs, so its queue is served. */
 	bool left;
+	/* Whether the slice of what runs here has no end: see hotplug.bpf.h. */
+	bool endless;
 	/* Whether the last dispatch left other cells waiting. */
 	bool contended;
 	/* Whether what runs here had its turn by time, not by vtime. */

@@ -47,7 +47,7 @@ static int slice_over(void *map, u32 *cpu, struct slice_timer *t)
 {
 	struct cpu_ctx *there = cpu_at(*cpu);
 
-	if (there && READ_ONCE(there->busy) &&
+	if (there && READ_ONCE(there->busy) && !READ_ONCE(there->endless) &&
 	    !time_before(scx_bpf_now() + SLICE_MIN_NS / 2,
 			 READ_ONCE(t->ends_ns)))
 		scx_bpf_kick_cpu(*cpu, SCX_KICK_PREEMPT);

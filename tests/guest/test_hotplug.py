@@ -7,9 +7,12 @@ from pathlib import Path
 
 import irq_work
 import pytest
+from busy_host import busy
 from cells import Workload, Workloads
-from converge import converge, demand_progress, task_use
+from converge import Task, converge, demand_progress, task_use
 from waiting import until
+
+from ocihook.sched import loader
 
 pytestmark = [
     pytest.mark.kernel,
@@ -46,6 +49,26 @@ def test_cpus_come_and_go_under_load(cells: Workloads) -> None:
         ONLINE.write_text("1")
     # Both CPUs are in use again.
     converge(made, lambda used: sum(used) > 1, cpu_s=0.5, slices=0)
+
+
+def test_tasks_that_wait_for_a_cpu_that_goes(cells: Workloads) -> None:
+    """Bound to it, of the host and of no cpuset, or stopped by a limit on it.
+
+    The kernel waits until none is left there. It once waited until the watchdog ended us.
+    """
+    limited = cells("limited", 12, quota_us=(2_000, 100_000))
+    cells.begin()
+    until(lambda: limited.row()["nr_throttled"] > 5, "the limit holds")
+    with busy(3, cpus="1") as bound:
+        until(lambda: min(task_use(pid).run_ns for pid in bound) > 5e7, "they run")
+        try:
+            for _ in range(ROUNDS):
+                ONLINE.write_text("0")
+                demand_progress([Task(pid) for pid in bound])
+                ONLINE.write_text("1")
+        finally:
+            ONLINE.write_text("1")
+    assert loader.is_running()
 
 
 def test_owner_outlives_its_cpu(cells: Workloads) -> None:

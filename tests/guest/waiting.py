@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ DEADLINE_S = float(os.environ.get("OCIHOOK_TEST_DEADLINE_S", "120"))
 STEP_S = 0.05
 REST_MAX_S = 4.0
 
-_fixed_s: Counter[str] = Counter()
+_fixed_s: defaultdict[str, float] = defaultdict(float)
 
 ReachedT = TypeVar("ReachedT")
 

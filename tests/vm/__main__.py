@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not bind the guest's CPUs: it measures nothing, and other guests may run",
     )
+    vm.add_argument(
+        "--boot-with",
+        dest="kernel_arguments",
+        default="",
+        metavar="TEXT",
+        help="arguments for the kernel, beside the rig's own: 'nohz_full=1'",
+    )
     vm.add_argument("--wheel", type=Path, help=argparse.SUPPRESS)
     vm.add_argument(
         "command",
@@ -115,6 +122,7 @@ def _vm(arguments: argparse.Namespace) -> int:
         wheel=arguments.wheel,
         init=arguments.init,
         beside_others=arguments.beside_others,
+        kernel_arguments=tuple(arguments.kernel_arguments.split()),
         terminal=(size.columns, size.lines) if size else None,
     )
     return run(request, sys.stdout.buffer)

@@ -124,6 +124,7 @@ def run_session(
         "--timeout", str(GUEST_TIMEOUT_S), "--with", str(with_dir), "--out", str(directory),
         *(("--wheel", str(wheel)) if wheel else ()),
         *(("--beside-others",) if session.beside_others else ()),
+        *(("--boot-with", session.boot_with) if session.boot_with else ()),
         "--", *words,
     ]  # fmt: skip
     environment = os.environ | {"OCIHOOK_TEST_THOROUGH": str(int(thorough))}

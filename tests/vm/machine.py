@@ -63,11 +63,13 @@ class Machine(NamedTuple):
     sockets: int = 1
     threads: int = 1
     beside_others: bool = False
+    kernel_arguments: tuple[str, ...] = ()
 
     def arguments(self, in_tar: Path, out_tar: Path, wires: Wires) -> list[str]:
         """Return the command that starts it; the guest writes to its standard output."""
         # fmt: off
         cpus = f"{self.cpus},sockets={self.sockets},threads={self.threads}"
+        words = " ".join((*_KERNEL_ARGUMENTS, *self.kernel_arguments))
         command = [
             self.qemu.program, *self.qemu.arguments,
             "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
@@ -77,7 +79,7 @@ class Machine(NamedTuple):
             "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=h",
             "-chardev", "stdio,id=h,signal=off",
             *wires.arguments(),
-            "-kernel", str(self.kernel.vmlinuz), "-append", " ".join(_KERNEL_ARGUMENTS),
+            "-kernel", str(self.kernel.vmlinuz), "-append", words,
             "-device", "nvme,id=n,serial=rig",
         ]
         for nsid, (file, snapshot) in enumerate(

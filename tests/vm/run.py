@@ -41,6 +41,7 @@ class Request(NamedTuple):
     wheel: Path | None = None
     init: str = "plain"  # one of INITS
     beside_others: bool = False  # it measures nothing, and other guests may run
+    kernel_arguments: tuple[str, ...] = ()  # beside the rig's own
     terminal: tuple[int, int] | None = None  # columns, lines of the person's terminal
 
 
@@ -73,6 +74,7 @@ def run(request: Request, output: BinaryIO) -> int:
         request.sockets,
         request.threads,
         request.beside_others,
+        request.kernel_arguments,
     )
     how = (
         "KVM"

@@ -26,6 +26,8 @@ class Session(NamedTuple):
     init: str = "plain"
     beside_others: bool = False
     """It measures nothing, so it runs beside others (lanes.py)."""
+    boot_with: str = ""
+    """Arguments for the kernel."""
     part: str = ""
     """Tells apart the sessions of one machine."""
 
@@ -62,6 +64,13 @@ def _two_caches(suite: str, kernel: str) -> Session:
     return Session(suite, kernel, "kernel", "two-caches", cpus=4, sockets=2, threads=2)
 
 
+def _unplugged(suite: str, kernel: str, *, beside_others: bool) -> Session:
+    """CPUs come and go, and CPU 1 may be without a tick."""
+    return Session(
+        suite, kernel, "kernel", "unplugged", beside_others=beside_others, boot_with="nohz_full=1"
+    )
+
+
 def of_every_run() -> list[Session]:
     """Return the sessions of ``./dev test``.
 
@@ -75,11 +84,8 @@ def of_every_run() -> list[Session]:
         Session(*first, "runtime", "systemd", init="systemd", beside_others=True),
         Session(*first, "", "tutorial", init="systemd", beside_others=True),
         _two_caches(*first),
-        *(
-            Session(*pair, "kernel", machine, beside_others=True)
-            for machine in ("unplugged", "starved")
-            for pair in PAIRS
-        ),
+        *(_unplugged(*pair, beside_others=True) for pair in PAIRS),
+        *(Session(*pair, "kernel", "starved", beside_others=True) for pair in PAIRS),
     ]
     return sorted(sessions, key=lambda session: not session.beside_others)
 
@@ -92,11 +98,8 @@ def of_all_kernels() -> list[Session]:
         *(session for pair in OTHERS for session in _plain(*pair, first=True, beside_others=False)),
         *(_two_caches(*pair) for pair in (PAIRS[1], *OTHERS)),
         Session(*PAIRS[1], "runtime", "systemd", init="systemd"),
-        *(
-            Session(*pair, "kernel", machine)
-            for machine in ("unplugged", "starved")
-            for pair in OTHERS
-        ),
+        *(_unplugged(*pair, beside_others=False) for pair in OTHERS),
+        *(Session(*pair, "kernel", "starved") for pair in OTHERS),
         *(Session(*pair, "runtime", "malformed") for pair in MALFORMED),
     ]
 
