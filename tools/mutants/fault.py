@@ -14,6 +14,7 @@ long tests catch it (``--all-kernels``). Tests of one fault run either here or i
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,13 @@ class Fault(NamedTuple):
     def in_guest(self) -> bool:
         """Whether its tests run in a guest."""
         return self.tests[0].startswith(GUEST)
+
+    @property
+    def machine(self) -> str:
+        """The kind of guest that its tests are for, by their mark."""
+        file = DIRECTORY.parents[2] / self.tests[0].partition("::")[0]
+        mark = re.search(r'machine\("([\w-]+)"\)', file.read_text())
+        return mark[1] if mark else "plain"
 
     def changed(self) -> list[str]:
         """Return the files that the patch changes, relative to the clone."""

@@ -15,16 +15,13 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tests.vm.guest_run import run_session
-from tests.vm.sessions import PAIRS, Session
+from tests.vm.sessions import PAIRS, Session, of_every_run
 
 from .fault import Fault
 
 CLONE = Path(__file__).parents[2]
 
 OBJECT = "ocihook/_bpf/ocihook.bpf.o"
-
-SESSION = Session(*PAIRS[0], "kernel or runtime or once", part="mutant")
-LONG = Session(*PAIRS[0], "kernel or runtime or once or long", part="mutant")
 
 DEADLINE_S = 30
 """How long a state may take to come in a guest: in a test that fails, it does not come."""
@@ -93,7 +90,7 @@ def _here(fault: Fault, tree: Path) -> Verdict:
 def _in_guest(fault: Fault, tree: Path, wheel: Path, results: Path) -> Verdict:
     os.environ["OCIHOOK_TEST_DEADLINE_S"] = str(DEADLINE_S)
     outcome = run_session(
-        LONG if fault.long else SESSION,
+        _session(fault),
         results / fault.name,
         wheel=_with_fault(wheel, fault, tree, results),
         tests=(*fault.tests, "-x"),
@@ -101,6 +98,14 @@ def _in_guest(fault: Fault, tree: Path, wheel: Path, results: Path) -> Verdict:
         with_dir=tree,
     )
     return _verdict(outcome.junit, outcome.log.read_text(errors="replace")[-2000:])
+
+
+def _session(fault: Fault) -> Session:
+    """Return a session on the first kernel, in the kind of guest that the tests are for."""
+    sessions = (one for one in of_every_run() if (one.suite, one.kernel) == PAIRS[0])
+    of_machine = next(one for one in sessions if one.machine == fault.machine)
+    marks = "kernel or runtime or once" + (" or long" if fault.long else "")
+    return of_machine._replace(marks=marks, part="mutant", beside_others=False)
 
 
 def _with_fault(wheel: Path, fault: Fault, tree: Path, results: Path) -> Path:
