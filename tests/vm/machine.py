@@ -46,9 +46,12 @@ class Accelerator(NamedTuple):
 
 
 KVM = Accelerator("kvm", "host")
-# la57: five-level page tables double the cost of every emulated page walk.
-TCG = Accelerator("tcg,thread=multi", "max,la57=off")
-TCG_SINGLE = Accelerator("tcg,thread=single", "max,la57=off")
+# la57: five-level page tables double the cost of every emulated page walk. erms, fsrm: the kernel
+# copies and clears memory byte by byte with them, which takes twice as long emulated. The others
+# end a block of translated code wherever the kernel touches memory of a process.
+_CPU = "max,la57=off,erms=off,fsrm=off,smap=off,smep=off,umip=off"
+TCG = Accelerator("tcg,thread=multi", _CPU)
+TCG_SINGLE = Accelerator("tcg,thread=single", _CPU)
 
 
 class Machine(NamedTuple):
