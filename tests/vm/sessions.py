@@ -2,9 +2,10 @@
 """The guests' sessions: which tests of tests/guest run on which kernel, suite and kind of machine.
 
 A test says by its marks where it belongs (pyproject.toml lists them), and a session asks for marks.
-A session that measures the scheduler runs alone. The others use one CPU of two for the most part,
-and need no more than to get on: two of them run beside each other, and beside the tests of this
-machine.
+In every run one session has the machine for itself: that with the tests marked ``alone``, which
+measure delays among other things. The others run two at a time, beside the tests of this machine.
+Shares may be measured there: CPU time is the clock of converge.py, and a share of what a guest
+gets is the same share.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Session(NamedTuple):
     threads: int = 1
     init: str = "plain"
     beside_others: bool = False
-    """It measures nothing, so it runs beside others (lanes.py)."""
+    """It measures no delay, so it runs beside others (lanes.py)."""
     boot_with: str = ""
     """Arguments for the kernel."""
     part: str = ""
@@ -54,14 +55,18 @@ def _plain(suite: str, kernel: str, *, first: bool, beside_others: bool) -> list
     measuring, others = ("kernel", "runtime")
     if first:
         measuring, others = f"{measuring} or {ALONE}", f"{others} or {BESIDE_OTHERS}"
+    beside = beside_others and not first
     return [
-        Session(suite, kernel, measuring, part="scheduler"),
         Session(suite, kernel, others, part="runtimes", beside_others=beside_others),
+        Session(suite, kernel, measuring, part="scheduler", beside_others=beside),
     ]
 
 
-def _two_caches(suite: str, kernel: str) -> Session:
-    return Session(suite, kernel, "kernel", "two-caches", cpus=4, sockets=2, threads=2)
+def _two_caches(suite: str, kernel: str, *, beside_others: bool = False) -> Session:
+    return Session(
+        suite, kernel, "kernel", "two-caches", cpus=4, sockets=2, threads=2,
+        beside_others=beside_others,
+    )  # fmt: skip
 
 
 def _unplugged(suite: str, kernel: str, *, beside_others: bool) -> Session:
@@ -83,7 +88,7 @@ def of_every_run() -> list[Session]:
         *_plain(*second, first=False, beside_others=True),
         Session(*first, "runtime", "systemd", init="systemd", beside_others=True),
         Session(*first, "", "tutorial", init="systemd", beside_others=True),
-        _two_caches(*first),
+        _two_caches(*first, beside_others=True),
         *(_unplugged(*pair, beside_others=True) for pair in PAIRS),
         *(Session(*pair, "kernel", "starved", beside_others=True) for pair in PAIRS),
     ]

@@ -48,14 +48,11 @@ def test_names_are_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_sessions_beside_others_come_first_and_measure_nothing() -> None:
-    beside = [one.beside_others for one in of_every_run()]
-    assert beside == sorted(beside, reverse=True)
-    measuring = {("plain", "kernel"), ("two-caches", "kernel")} | {("plain", ALONE)}
-    for machine, mark in measuring:
-        those = [one for one in of_every_run() if one.machine == machine and mark in one.marks]
-        assert those
-        assert not any(one.beside_others for one in those)
+def test_the_session_with_the_tests_marked_alone_comes_last_and_runs_alone() -> None:
+    *others, last = of_every_run()
+    assert all(one.beside_others for one in others)
+    assert (ALONE in last.marks, last.beside_others) == (True, False)
+    assert not any(ALONE in one.marks for one in others)
 
 
 def test_first_sessions_share_what_runs_once() -> None:
