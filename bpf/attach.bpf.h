@@ -22,7 +22,7 @@ s32 ocihook_init(u64 *ctx)
 	count_online();
 	err = init_table();
 	if (!err)
-		err = init_timer();
+		err = init_quota_timer();
 	if (!err)
 		err = init_reach_timer();
 	if (err)

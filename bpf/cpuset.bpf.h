@@ -155,14 +155,10 @@ static int publish_reach(void *map, u32 *key, struct reach_timer *t)
 static __always_inline int init_reach_timer(void)
 {
 	struct reach_timer *t = the_reach_timer();
-	int err;
 
 	if (!t)
 		return -EINVAL;
-	err = bpf_timer_init(&t->timer, &reach_timer, CLOCK_MONOTONIC);
-	if (err && err != -EBUSY)
-		return err;
-	return bpf_timer_set_callback(&t->timer, publish_reach);
+	return init_timer(&t->timer, &reach_timer, publish_reach);
 }
 
 /* See whether the task's cell, in `slot`, may run on its own CPUs. */

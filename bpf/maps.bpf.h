@@ -138,6 +138,17 @@ static __always_inline u32 owner_of(const struct cpu_ctx *cpu)
 	return READ_ONCE(cpu->out_of_reach) ? HOST_CELL : READ_ONCE(cpu->owner);
 }
 
+/* `map` has the timer; one that a failed attach left behind is used again. */
+static __always_inline int init_timer(struct bpf_timer *timer, void *map,
+				      void *callback)
+{
+	int err = bpf_timer_init(timer, map, CLOCK_MONOTONIC);
+
+	if (err && err != -EBUSY)
+		return err;
+	return bpf_timer_set_callback(timer, callback);
+}
+
 static __always_inline u32 nr_llcs(void)
 {
 	return config.nr_llcs < OCIHOOK_MAX_LLCS ? config.nr_llcs

@@ -35,7 +35,7 @@ u64 woken_ns;
 /* A bit for each throttled cell. */
 u64 throttled_cells[CELL_WORDS];
 
-static __always_inline struct quota_timer *the_timer(void)
+static __always_inline struct quota_timer *the_quota_timer(void)
 {
 	u32 zero = 0;
 
@@ -74,7 +74,7 @@ static __always_inline void start_timer(struct quota_timer *t, u64 due_ns,
  */
 static __always_inline void arm_timer(u64 due_ns, u64 now)
 {
-	struct quota_timer *t = the_timer();
+	struct quota_timer *t = the_quota_timer();
 	u64 armed;
 
 	if (!t)
@@ -244,18 +244,14 @@ static int quota_tick(void *map, int *key, struct quota_timer *t)
 	return 0;
 }
 
-static __always_inline int init_timer(void)
+static __always_inline int init_quota_timer(void)
 {
-	struct quota_timer *t = the_timer();
-	int err;
+	struct quota_timer *t = the_quota_timer();
 
 	if (!t)
 		return -EINVAL;
 	t->due_ns = 0;
-	err = bpf_timer_init(&t->timer, &quota_timer, CLOCK_MONOTONIC);
-	if (err && err != -EBUSY)
-		return err;
-	return bpf_timer_set_callback(&t->timer, quota_tick);
+	return init_timer(&t->timer, &quota_timer, quota_tick);
 }
 
 #endif /* OCIHOOK_THROTTLE_BPF_H */

@@ -71,14 +71,10 @@ static __always_inline void end_slice_in(u32 cpu, u64 slice_ns, u64 now)
 static __always_inline int init_slice_timer(u32 cpu)
 {
 	struct slice_timer *t = slice_timer_of(cpu);
-	int err;
 
 	if (!t || !may_be_tickless(cpu))
 		return 0;
-	err = bpf_timer_init(&t->timer, &slice_timers, CLOCK_MONOTONIC);
-	if (err && err != -EBUSY)
-		return err;
-	return bpf_timer_set_callback(&t->timer, slice_over);
+	return init_timer(&t->timer, &slice_timers, slice_over);
 }
 
 #endif /* OCIHOOK_TICKLESS_BPF_H */
