@@ -124,6 +124,7 @@ def start(machine: Machine, request: Request, site: str, output: BinaryIO) -> in
 def _keep(timeout: GuestTimeout, out_dir: Path | None) -> None:
     """Add what the kernel said of its hang to a file beside the results."""
     if out_dir:
+        out_dir.mkdir(parents=True, exist_ok=True)
         with (out_dir / HANG).open("a") as file:
             file.write(f"{timeout}\n")
 
