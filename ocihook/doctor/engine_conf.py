@@ -132,7 +132,7 @@ def _drop_ins(main_files: Iterable[Path]) -> list[Path]:
 def _parse(host: Host, path: Path) -> dict[str, Any]:
     shown = host.shown(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(host.content(path).decode("utf-8-sig"))
     except OSError as error:
         raise MalformedSettings(f"{shown}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
