@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISCHR, S_ISDIR, S_ISREG
 from typing import Any
 
 from ocihook import paths, procfs
@@ -15,6 +15,9 @@ from ocihook._bpf.kernel_btf import malformed_kfunc
 from ocihook.abi import SchedulerRecord
 from ocihook.sched.cells import list_cells
 from ocihook.sched.loader import read_record
+
+NULL_DEVICE = os.makedev(1, 3)
+"""/dev/null, to which a link makes a file empty (null(4))."""
 
 MAX_FILE_BYTES = 16 << 20
 """Of a file that a user of the machine may have written."""
@@ -82,9 +85,12 @@ class Host:
         # Without waiting for the other end of a FIFO.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
         with open(os.open(found, flags), "rb") as file:
-            if not S_ISREG(os.fstat(file.fileno()).st_mode):
-                if S_ISDIR(os.fstat(file.fileno()).st_mode):
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            status = os.fstat(file.fileno())
+            if status.st_rdev == NULL_DEVICE and S_ISCHR(status.st_mode):
+                return b""
+            if S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
