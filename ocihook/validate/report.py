@@ -21,8 +21,10 @@ from ocihook.validate import (
     machine,
     names,
     namespaces,
+    process,
     scheduler,
     state,
+    unified,
 )
 from ocihook.validate.finding import ERROR, Finding, error, member
 from ocihook.validate.kinds import KINDS, kind_of
@@ -121,6 +123,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         yield from hooks.check_hooks_file(document)
     elif kind == "config":
         yield from hooks.check_config(document, directory)
+        yield from process.check(document, directory)
         yield from namespaces.check(document)
         yield from cgroups_path.check(document)
         yield from scheduler.check(document)
@@ -130,6 +133,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         except BundleError:
             return  # what the schema has found; numbers can be compared when all are numbers
         yield from cpu.check(document, read, machine.read())
+        yield from unified.check(document, read)
 
 
 def _parse(data: bytes) -> Any:

@@ -63,6 +63,14 @@ def test_unified_goes_last() -> None:
     assert (parsed.burst_us, parsed.idle, parsed.cpus, parsed.mems) == (7, 1, 0b1100, 0b10)
 
 
+def test_unified_without_a_text_writes_nothing() -> None:
+    """runc 1.1.15 and crun 1.21 start such a container."""
+    names = ("cpu.weight", "cpu.max", "cpu.max.burst", "cpu.idle", "cpuset.cpus", "cpuset.mems")
+    parsed = unified(dict.fromkeys(names, ""), quota=1000, burst=5, idle=1, cpus="1", mems="0")
+    assert (parsed.weight, parsed.quota_us, parsed.burst_us, parsed.idle) == (None, 1000, 5, 1)
+    assert (parsed.cpus, parsed.mems) == (0b10, 0b1)
+
+
 def test_unified_lifts_a_quota_and_keeps_a_period() -> None:
     parsed = unified({"cpu.max": "max"}, quota=1, period=2)
     assert (parsed.quota_us, parsed.period_us) == (-1, 2)
