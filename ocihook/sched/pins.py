@@ -65,9 +65,11 @@ def require_own(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
 
     Raises:
         AbiMismatch: as :func:`require_in_sight`.
-        SchedulerUnavailable: that, or there are none.
+        SchedulerUnavailable: that, or there are none, or no sysfs to tell what runs.
     """
     require_in_sight(pin_root, pin_dir)
+    if probe.running_ops() is None:
+        probe.require_sysfs()  # else it cannot be said that none runs
     if not probe.is_ours(probe.running_ops()):
         return
     try:

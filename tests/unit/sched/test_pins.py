@@ -90,6 +90,17 @@ def test_pins_out_of_sight(look: Look, tmp_path: Path, more: tuple[str, ...], sa
     assert str(error) == f"an ocihook scheduler runs, and {said}"
 
 
+def test_without_sysfs_none_can_be_said_not_to_run(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = probe.require_sysfs
+    monkeypatch.setattr(probe, "require_sysfs", lambda: ask(f"{tmp_path}/kernel/sched_ext"))
+    error = look(None)
+    assert isinstance(error, SchedulerUnavailable)
+    assert str(error).startswith(f"{tmp_path}/kernel is not there: no sysfs is mounted")
+    assert look("lavd") is None
+
+
 def test_a_start_that_was_killed(look: Look) -> None:
     error = look("ocihook_1.0", "new")
     assert str(error) == (
