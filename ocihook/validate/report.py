@@ -24,6 +24,7 @@ from ocihook.validate import (
     process,
     scheduler,
     state,
+    twice,
     unified,
 )
 from ocihook.validate.finding import ERROR, Finding, error, member
@@ -72,7 +73,7 @@ def _judge(data: bytes, kind: str | None, directory: str) -> tuple[str | None, l
         return None, [error(f"no kind of document that is known: {', '.join(KINDS)}")]
     if kind == "state" and len(data) > MAX_STATE_BYTES:
         return kind, [error(f"more than {MAX_STATE_BYTES} bytes, which is all that a hook reads")]
-    return kind, findings(kind, document, directory)
+    return kind, [*findings(kind, document, directory), *twice.check(data, kind)]
 
 
 def findings(kind: str, document: Any, directory: str = "/") -> list[Finding]:
