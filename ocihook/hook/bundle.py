@@ -187,12 +187,16 @@ def _kernels_mask(fields: Fields, key: str) -> int:
 
 
 def _mask(fields: Fields, key: str) -> int:
-    """Read a list that runtimes read themselves."""
+    """Read a list that runtimes read themselves, where they use it.
+
+    One that is malformed is none: runc from 1.3 on does not start the container; older ones and
+    crun, which needs it for `exec` alone, do, and then it is no reason to have no cell.
+    """
     text = fields.text(key)
     try:
         return cpulist.parse(text) if text else 0
-    except CpulistError as error:
-        raise fields.error(key, str(error)) from None
+    except CpulistError:
+        return 0
 
 
 def _namespaces(linux: Fields) -> dict[str, str | None]:
