@@ -60,6 +60,13 @@ def idle(text: str) -> int:
     return _only_number(text, 0, 1)
 
 
+def nice(text: str) -> int:
+    """Read ``cpu.weight.nice``: -20 to 19."""
+    negative = text.startswith("-")
+    number = _only_number(text.removeprefix("-") if negative else text, 0, 20 if negative else 19)
+    return -number if negative else number
+
+
 def _check_length(text: str) -> None:
     if len(text) > MAX_CHARS:
         raise InputError(f"{len(text)} characters: at most {MAX_CHARS} are read")

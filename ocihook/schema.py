@@ -129,10 +129,10 @@ _add_format("regex", go_pattern.check)
 _add_format("cpulist", cpulist.parse)
 _add_format("kernel-cpulist", kernel_cpulist.parse)
 _add_format("kernel-nodelist", partial(kernel_cpulist.parse, last=kernel_cpulist.last_node))
-_add_format("cpu.weight", control_file.weight)
-_add_format("cpu.max", control_file.limit)
-_add_format("cpu.max.burst", control_file.burst)
-_add_format("cpu.idle", control_file.idle)
+_add_format("cpu.weight", lambda text: text and control_file.weight(text))
+_add_format("cpu.max", lambda text: text and control_file.limit(text))
+_add_format("cpu.max.burst", lambda text: text and control_file.burst(text))
+_add_format("cpu.idle", lambda text: text and control_file.idle(text))
 
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,

@@ -21,6 +21,8 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EROFS)
+
 
 def say(text: str) -> None:
     """Print a line as it is."""
@@ -38,12 +40,26 @@ def flush() -> None:
         sys.stdout.flush()
 
 
+_KERNELS = (
+    ("/sys/fs/bpf", "look whether bpffs is mounted there, and not read-only"),
+    ("/proc", "look whether procfs is mounted there"),
+    ("/sys", "look whether sysfs is mounted there"),
+)
+
+
 def give_up(error: OSError) -> NoReturn:
     """End because standard output takes no more; in silence where its reader has gone.
+
+    Or because the kernel's file systems are not as on any host: not mounted, or read-only.
 
     Raises:
         OSError: the error itself, where it is of something else.
     """
+    name = str(error.filename)
+    for place, hint in _KERNELS:
+        if error.errno in _NOT_THERE and name.startswith(f"{place}/"):
+            complain(f"{name}: {os.strerror(error.errno or 0).lower()} ({hint})")
+            sys.exit(os.EX_OSERR)
     if error.filename is not None or error.errno not in (*_NO_ROOM, errno.EPIPE):
         raise error
     # Python would write what is left when it ends, and fail in its own words.

@@ -44,6 +44,8 @@ def podman_hooks_dirs(host: Host, version: Version | None) -> tuple[list[str], l
     append = False
     for path in files:
         document = _parse(host, path)
+        if not isinstance(_at(document, "engine"), dict | None):
+            raise MalformedSettings(f"{host.shown(path)}: engine: not a table")
         value = _at(document, "engine", "hooks_dir")
         if value is None:
             continue
@@ -60,16 +62,14 @@ def podman_files(host: Host, *, since_6: bool) -> list[Path]:
     Of containers/common pkg/config (``systemConfigs``), since 6 of container-libs
     storage/pkg/configfile (``Read``).
     """
-    override = host.environ.get("CONTAINERS_CONF_OVERRIDE")
-    last = [host.path(override)] if override and override.startswith("/") else []
-    alone = host.environ.get("CONTAINERS_CONF")
-    if alone and alone.startswith("/"):
-        return _existing([host.path(alone), *last])
+    last = _named(host, "CONTAINERS_CONF_OVERRIDE")
+    if alone := _named(host, "CONTAINERS_CONF"):
+        return [*alone, *last]
     vendor, administrator = host.path(_VENDOR), host.path(_ADMINISTRATOR)
     user = host.home() / "containers/containers.conf"
     if not since_6:
         merged = [vendor, administrator, *_drop_ins([administrator]), user, *_drop_ins([user])]
-        return _existing([*merged, *last])
+        return [*_existing(merged), *last]
     main = _existing([user, administrator, vendor])[:1]
     who = "rootless" if host.euid else "rootful"
     special = [path.with_name(f"containers.{who}.conf") for path in (vendor, administrator)]
@@ -115,24 +115,58 @@ def _below(host: Host, directory: Path) -> list[Path]:
     return found
 
 
+def _named(host: Host, variable: str) -> list[Path]:
+    """Return the file that a variable of the environment names, which has to be there.
+
+    Raises:
+        MalformedSettings: it is not.
+    """
+    named = host.environ.get(variable)
+    if not named:
+        return []
+    path = host.path(os.path.abspath(named))
+    try:
+        path.stat()
+    except OSError as error:
+        raise MalformedSettings(f"{variable}={named}: {reason(error)}") from None
+    return [path]
+
+
 def _existing(files: Iterable[Path]) -> list[Path]:
-    return [path for path in files if path.is_file()]
+    """Return the paths where something is: a directory and a loop are for the engine to refuse."""
+    return [path for path in files if _is_there(path)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # reading it says why
+    return True
 
 
 def _drop_ins(main_files: Iterable[Path]) -> list[Path]:
-    """Return the files of each ``FILE.d``, by name; there need not be one."""
+    """Return the files of each ``FILE.d``, by name; there need not be one.
+
+    As Go's filepath.WalkDir finds them: a link in place of the directory is not followed, one in
+    place of a file is, and then has to lead to a file.
+    """
     return [
         path
         for main in main_files
-        for path in sorted(main.with_name(f"{main.name}.d").glob("*.conf"))
-        if path.is_file()
+        if not (below := main.with_name(f"{main.name}.d")).is_symlink()
+        for path in sorted(below.glob("*.conf"))
+        if path.is_symlink() or not path.is_dir()
+        if _is_there(path)
     ]
 
 
 def _parse(host: Host, path: Path) -> dict[str, Any]:
     shown = host.shown(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(host.content(path).decode("utf-8-sig"))
     except OSError as error:
         raise MalformedSettings(f"{shown}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
@@ -140,12 +174,14 @@ def _parse(host: Host, path: Path) -> dict[str, Any]:
 
 
 def _at(document: Any, *names: str) -> Any:
-    for name in names:
-        if not isinstance(document, dict):
-            return None
-        same = (key for key in document if key.lower() == name)
-        document = document.get(name if name in document else next(same, name))
-    return document
+    """Return what is at a place; of tables whose names differ in case, the last that has it."""
+    if not names or not isinstance(document, dict):
+        return None if names else document
+    name, *below = names
+    exact = [document[name]] if name in document else []
+    others = [value for key, value in document.items() if key.lower() == name and key != name]
+    found = [_at(value, *below) for value in (*others, *exact)]
+    return next((value for value in reversed(found) if value is not None), None)
 
 
 def _attributed(value: Any, append: bool, where: str) -> tuple[list[str], bool]:

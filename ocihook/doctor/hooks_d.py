@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocihook.doctor import hooks_format
+from ocihook.doctor import go_json, hooks_format
 from ocihook.doctor.finding import Finding, Verdict
 from ocihook.doctor.hook_dirs import OVERRIDE_DIR, TOPIC, Engine, place
 from ocihook.doctor.hooks_engines import BUILD_FAILS, STOPS, objection_of_builds, objections
@@ -24,13 +24,22 @@ DENIED = os.strerror(errno.EACCES).lower()
 
 
 class HookFile(NamedTuple):
-    """A hooks.d file. ``fault`` says what engines have against it."""
+    """A hooks.d file. ``fault`` says what engines have against it.
+
+    ``whole``: it is the directory, which cannot be read.
+    """
 
     path: str
     content: bytes
     document: Any
     fault: str
     program: str
+    whole: bool = False
+
+    @property
+    def directory(self) -> str:
+        """The directory that it is in, or is."""
+        return self.path if self.whole else str(Path(self.path).parent)
 
     @property
     def name(self) -> str:
@@ -52,10 +61,10 @@ def read(host: Host, directories: list[str]) -> Iterator[HookFile]:
         place = host.path(directory)
         try:
             names = sorted(name for name in os.listdir(place) if name.endswith(".json"))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             continue  # as engines do
         except OSError as error:
-            yield HookFile(directory, b"", None, reason(error), "")
+            yield HookFile(directory, b"", None, reason(error), "", whole=True)
             continue
         for name in names:
             yield from _read(host, place / name)
@@ -64,24 +73,39 @@ def read(host: Host, directories: list[str]) -> Iterator[HookFile]:
 def _read(host: Host, path: Path) -> Iterator[HookFile]:
     shown = host.shown(path)
     try:
-        content = path.read_bytes()
+        content = host.content(path)
     except FileNotFoundError:
         return  # a link that leads nowhere; engines leave it out, too
     except OSError as error:
         yield HookFile(shown, b"", None, reason(error), "")
         return
-    document, fault = hooks_format.parse(content)
+    document, fault = go_json.parse(content)
     program = ""
     if not fault:
         fault, program = hooks_format.judge(document)
+    if program.startswith("/") and (why := _out_of_reach(host, program)):
+        fault, program = f"hook.path {program[:64]!a}: {why}", ""
     yield HookFile(shown, content, document, fault, program)
+
+
+def _out_of_reach(host: Host, program: str) -> str:
+    """Return why engines refuse a file for its program: it is neither there nor simply missing."""
+    try:
+        host.path(program).stat()
+    except (FileNotFoundError, PermissionError):
+        return ""
+    except OSError as error:
+        return reason(error)
+    except ValueError:
+        return os.strerror(errno.EINVAL).lower()  # a NUL
+    return ""
 
 
 def check(
     host: Host, files: list[HookFile], engines: list[Engine], policy: Policy
 ) -> Iterator[Finding]:
     """Look at every file, then at what ours say, by what the engines that are there read."""
-    for directory, beside in groupby(files, key=lambda each: str(Path(each.path).parent)):
+    for directory, beside in groupby(files, key=lambda each: each.directory):
         readers = _readers(host, directory, engines)
         yield from _directory(host, list(beside), readers, builds=_builds(host, directory, engines))
     ours = {each.name: each for each in files if each.ours and not each.fault}
@@ -111,7 +135,7 @@ def check(
 
 def _places(ours: Iterable[HookFile], engines: list[Engine]) -> str:
     """Return where our files are; where there is none, where engines look."""
-    beside = [str(Path(each.path).parent) for each in ours]
+    beside = [each.directory for each in ours]
     read = [directory for engine in engines for directory in engine.dirs or ()]
     return ", ".join(dict.fromkeys(beside or read or [HOOKS_DIR]))
 

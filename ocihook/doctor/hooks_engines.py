@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ocihook.doctor.finding import Verdict
-from ocihook.doctor.hooks_format import folded
+from ocihook.doctor.go_json import folded
 from ocihook.doctor.quirks import Version
 
 NEWER = "1.1.0"

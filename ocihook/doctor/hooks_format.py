@@ -5,11 +5,11 @@ By containers/common pkg/hooks (read.go, 0.1.0/hook.go, 1.1.0/hook.go and when.g
 schema, which asks for more. What only some engines refuse is in ``hooks_engines``. Pure.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ocihook import go_pattern
+from ocihook.doctor.go_json import folded, given, pairs
 from ocihook.errors import InputError
 
 STAGES = frozenset(
@@ -33,65 +33,57 @@ Kinds = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Of members: whether a value is of the kind, and what the kind is called."""
 
 
-def parse(content: bytes) -> tuple[Any, str]:
-    """Return the document of a file and no fault, or None and why it is none.
-
-    As Go's decoder has it: UTF-8 alone, no byte order mark, no NaN.
-    """
-    try:
-        return json.loads(content.decode(errors="replace"), parse_constant=_refuse), ""
-    except (ValueError, RecursionError) as error:
-        return None, f"no JSON: {error}"
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
 def judge(document: Any) -> tuple[str, str]:
-    """Return the fault of a document, empty where it has none, and the program that it names."""
+    """Return the fault of a document, empty where it has none, and the program that it names.
+
+    The program is empty, too, where the fault is found before engines look for it: a value of the
+    wrong type. Whether it is there they ask before they look at patterns and stages.
+    """
     if not isinstance(document, dict):
         return "no JSON object", ""
     members = folded(document)
     version = members.get("version", "")
     if version in LEGACY:
-        return _legacy(members)
+        return _legacy(document)
     if version not in CURRENT:
         return f"version {version!r} is unknown", ""
-    for name in ("hook", "when"):
-        if not isinstance(members.get(name, {}), dict):
+    for name, value in given(document):
+        if name in ("hook", "when") and not isinstance(value, dict):
             return f"{name} is no object", ""
-    hook, when = folded(members.get("hook", {})), folded(members.get("when", {}))
-    if version == "1.0.0":
-        when.pop("annotationsor", None)  # unknown there, and left out
-    fault = _mistyped(hook, "hook.", _HOOK) or _mistyped(when, "when.", _WHEN)
-    program = hook.get("path")
-    if not fault and not program:
-        fault = "hook.path is missing"
-    fault = fault or _patterns(when) or _stages(members)
-    return fault, program if isinstance(program, str) else ""
-
-
-def _legacy(members: dict[str, Any]) -> tuple[str, str]:
-    fault = _mistyped(members, "", _LEGACY)
-    program = members.get("hook")
-    if not fault and not program:
-        fault = "hook is missing"
-    for one, several in (("stage", "stages"), ("cmd", "cmds"), ("annotation", "annotations")):
-        if not fault and one in members and several in members:
-            fault = f"both {one} and {several} are there"
-    stages = {"stages": members.get("stages", members.get("stage"))}
-    when = (
-        {
-            "commands": members.get("cmds", members.get("cmd", [])),
-            "annotations": dict.fromkeys(
-                members.get("annotations", members.get("annotation", [])), ""
-            ),
-        }
-        if not fault
-        else {}
+    hook, when = members.get("hook", {}), members.get("when", {})
+    # annotationsOr is unknown in 1.0.0, and left out.
+    kinds = _WHEN if version != "1.0.0" else _WHEN_1_0_0
+    fault = (
+        _mistyped(hook, "hook.", _HOOK)
+        or _mistyped(when, "when.", kinds)
+        or _mistyped(document, "", _BOTH)
     )
-    return fault or _patterns(when) or _stages(stages), program if isinstance(program, str) else ""
+    if fault:
+        return fault, ""
+    program = folded(hook).get("path", "")
+    if not program:
+        return "hook.path is missing", ""
+    conditions = {name: value for name, value in folded(when).items() if name in kinds}
+    return _patterns(conditions) or _stages(members), program
+
+
+def _legacy(document: dict[str, Any]) -> tuple[str, str]:
+    if fault := _mistyped(document, "", _LEGACY):
+        return fault, ""
+    members = folded(document)
+    program = members.get("hook", "")
+    if not program:
+        return "hook is missing", ""
+    for one, several in (("stage", "stages"), ("cmd", "cmds"), ("annotation", "annotations")):
+        if one in members and several in members:
+            return f"both {one} and {several} are there", ""
+    stages = {"stages": members.get("stages", members.get("stage"))}
+    annotations = members.get("annotations", members.get("annotation", []))
+    when = {
+        "commands": members.get("cmds", members.get("cmd", [])),
+        "annotations": dict.fromkeys(annotations, ""),
+    }
+    return _patterns(when) or _stages(stages), program
 
 
 def _patterns(when: dict[str, Any]) -> str:
@@ -113,26 +105,25 @@ def _places(when: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield "when.commands", command
 
 
-def folded(members: dict[str, Any]) -> dict[str, Any]:
-    """Return members as Go finds them: whatever the case of their names, null as if not there."""
-    return {key.lower(): value for key, value in members.items() if value is not None}
-
-
 def _stages(members: dict[str, Any]) -> str:
     stages = members.get("stages")
     if stages is None:
         return "stages are missing"
-    if not _texts(stages):
-        return "stages is no list of strings"
     unknown = [stage for stage in stages if stage not in STAGES]
     return f"stage {unknown[0]!r} is unknown" if unknown else ""
 
 
 def _mistyped(members: dict[str, Any], where: str, kinds: Kinds) -> str:
-    for name, (is_right, kind) in kinds.items():
-        if name in members and not is_right(members[name]):
+    """Return the first member that is of the wrong kind, those that others replace included."""
+    for name, value in given(members):
+        is_right, kind = kinds.get(name, (_anything, ""))
+        if not is_right(value):
             return f"{where}{name} is no {kind}"
     return ""
+
+
+def _anything(_value: Any) -> bool:
+    return True
 
 
 def _text(value: Any) -> bool:
@@ -140,7 +131,7 @@ def _text(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return type(value) is int
+    return type(value) is int and -(1 << 63) <= value < 1 << 63
 
 
 def _switch(value: Any) -> bool:
@@ -152,7 +143,7 @@ def _texts(value: Any) -> bool:
 
 
 def _text_by_name(value: Any) -> bool:
-    return isinstance(value, dict) and _texts(list(value.values()))
+    return isinstance(value, dict) and _texts([text for _, text in pairs(value)])
 
 
 _LIST = (_texts, "list of strings")
@@ -160,7 +151,7 @@ _HOOK: Kinds = {
     "path": (_text, "string"),
     "args": _LIST,
     "env": _LIST,
-    "timeout": (_number, "integer"),
+    "timeout": (_number, "integer of 64 bits"),
 }
 _WHEN: Kinds = {
     "always": (_switch, "boolean"),
@@ -169,7 +160,10 @@ _WHEN: Kinds = {
     "commands": _LIST,
     "hasbindmounts": (_switch, "boolean"),
 }
+_WHEN_1_0_0: Kinds = {name: kind for name, kind in _WHEN.items() if name != "annotationsor"}
+_BOTH: Kinds = {"version": (_text, "string"), "stages": _LIST}
 _LEGACY: Kinds = {
+    "version": (_text, "string"),
     "hook": (_text, "string"),
     "arguments": _LIST,
     "stage": _LIST,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine that is looked at: where its files are, who looks, what its programs answer."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISCHR, S_ISDIR, S_ISREG
 from typing import Any
 
 from ocihook import paths, procfs
@@ -13,6 +15,12 @@ from ocihook._bpf.kernel_btf import malformed_kfunc
 from ocihook.abi import SchedulerRecord
 from ocihook.sched.cells import list_cells
 from ocihook.sched.loader import read_record
+
+NULL_DEVICE = os.makedev(1, 3)
+"""/dev/null, to which a link makes a file empty (null(4))."""
+
+MAX_FILE_BYTES = 16 << 20
+"""Of a file that a user of the machine may have written."""
 
 ANSWER_TIMEOUT_S = 10.0
 """How long ``--version`` may take: podman on a cold, busy machine takes 2 s."""
@@ -67,6 +75,27 @@ class Host:
         except OSError:
             return None
         return data.decode("utf-8", "replace").strip(procfs.BLANKS)
+
+    def content(self, found: Path) -> bytes:
+        """Return the content of a file that :meth:`path` gave, at most ``MAX_FILE_BYTES``.
+
+        Raises:
+            OSError: it cannot be read, or reading it might never end: a FIFO, a device.
+        """
+        # Without waiting for the other end of a FIFO.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        with open(os.open(found, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_rdev == NULL_DEVICE and S_ISCHR(status.st_mode):
+                return b""
+            if S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MAX_FILE_BYTES} bytes")
+        return content
 
     def exists(self, absolute: str) -> bool:
         """Return whether something is at a path; True where this user may not see."""

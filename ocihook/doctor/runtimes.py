@@ -33,6 +33,9 @@ _VERSION = re.compile(r"(?<![\w.])v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?!\d)")
 """Of nine digits at most, since what follows the word may be anything."""
 
 
+_OTHERS = re.compile(r"\b(?:commit|spec|go|libseccomp):")
+
+
 class Installed(NamedTuple):
     """A program that was found. ``version`` is None where its answer has none."""
 
@@ -72,9 +75,10 @@ def version_in(answer: str) -> Version | None:
     """Return the first thing that looks like a version in the first line of an answer.
 
     The lines below that name other things: the specification, Go, libraries, a commit. What follows
-    the version (``+ds1``, ``-rc.1+dev``) does not count.
+    the version (``+ds1``, ``-rc.1+dev``) does not count. An old runc that was built without a
+    version goes on in that line: "runc version spec: 1.0.2".
     """
-    found = _VERSION.search(first_line(answer))
+    found = _VERSION.search(_OTHERS.split(first_line(answer))[0])
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 

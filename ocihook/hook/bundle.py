@@ -87,21 +87,22 @@ class Bundle:
             self._unify(resources.table("unified"))
 
     def _unify(self, unified: Fields) -> None:
+        """Take what is written after all else; of no text nothing is written."""
         from ocihook import control_file, kernel_cpulist
 
         try:
-            if (text := unified.text(key := "cpu.weight")) is not None:
+            if text := unified.text(key := "cpu.weight"):
                 self.weight = control_file.weight(text)
-            if (text := unified.text(key := "cpu.max")) is not None:
+            if text := unified.text(key := "cpu.max"):
                 self.quota_us, period_us = control_file.limit(text)
                 self.period_us = period_us or self.period_us
-            if (text := unified.text(key := "cpu.max.burst")) is not None:
+            if text := unified.text(key := "cpu.max.burst"):
                 self.burst_us = control_file.burst(text)
-            if (text := unified.text(key := "cpu.idle")) is not None:
+            if text := unified.text(key := "cpu.idle"):
                 self.idle = control_file.idle(text)
-            if (text := unified.text(key := "cpuset.cpus")) is not None:
+            if text := unified.text(key := "cpuset.cpus"):
                 self.cpus = kernel_cpulist.parse(text)
-            if (text := unified.text(key := "cpuset.mems")) is not None:
+            if text := unified.text(key := "cpuset.mems"):
                 self.mems = kernel_cpulist.parse(text, kernel_cpulist.last_node)
         except BundleError:
             raise  # of `text`, and says where it is
@@ -186,12 +187,16 @@ def _kernels_mask(fields: Fields, key: str) -> int:
 
 
 def _mask(fields: Fields, key: str) -> int:
-    """Read a list that runtimes read themselves."""
+    """Read a list that runtimes read themselves, where they use it.
+
+    One that is malformed is none: runc from 1.3 on does not start the container; older ones and
+    crun, which needs it for `exec` alone, do, and then it is no reason to have no cell.
+    """
     text = fields.text(key)
     try:
         return cpulist.parse(text) if text else 0
-    except CpulistError as error:
-        raise fields.error(key, str(error)) from None
+    except CpulistError:
+        return 0
 
 
 def _namespaces(linux: Fields) -> dict[str, str | None]:

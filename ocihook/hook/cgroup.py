@@ -152,7 +152,7 @@ def unified_path(text: str, whose: str) -> str:
             )
     if not path:
         raise CgroupError(f"cgroup of {whose}: not in cgroup v2", _V2_HINT)
-    if path.startswith("/.."):
+    if (path + "/").startswith("/../"):
         raise CgroupError(
             f"cgroup of {whose}: {path} is outside of the hook's cgroup namespace",
             "run the hook in the host's cgroup namespace",

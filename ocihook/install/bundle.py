@@ -42,13 +42,15 @@ def inject(directory: Path, program: Path, *, dry_run: bool = False, force: bool
         force: whether or not there is such a program.
 
     Raises:
-        BundleError: `directory` is no bundle, or its hooks are not what the spec says.
+        BundleError: `directory` is no bundle, or its hooks are not what the spec says, or they have
+            names in another case.
         InstallError: the program is missing, or the file cannot be written.
         SystemCallError: the file is not for this user.
     """
     _check_program(program, force)
     config = directory / "config.json"
     text, status = _read(config)
+    bundle_hooks.demand_names(text, config)
     wanted = {stage: json.loads(hooks.hook_file(stage, program))["hook"] for stage in hooks.STAGES}
     if bundle_hooks.ours(text, config) == [(stage, wanted[stage]) for stage in sorted(wanted)]:
         return Change("kept", config, "", _note(text))

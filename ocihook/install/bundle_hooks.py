@@ -10,6 +10,7 @@ from typing import Any
 
 from ocihook.errors import BundleError
 from ocihook.install import json_text
+from ocihook.install.hooks import STAGES
 from ocihook.install.json_text import Item
 
 NO_BUNDLE_HINT = (
@@ -52,6 +53,31 @@ def without_ours(text: str, config: Path) -> str:
             break
         else:
             return text
+
+
+def demand_names(text: str, config: Path) -> None:
+    """Make sure that no hooks are there by a name in another case.
+
+    runc takes ``Hooks`` for ``hooks``, crun leaves it out; beside ours, runc would drop those of
+    others, since the later list of a stage replaces the earlier one.
+
+    Raises:
+        BundleError: there are such.
+    """
+    for item in json_text.items(text, text.index("{")):
+        if item.key != "hooks" and (item.key or "").lower() == "hooks":
+            raise _other_case(config, item.key, "hooks")
+        for name in item.value if item.key == "hooks" and isinstance(item.value, dict) else ():
+            for stage in STAGES:
+                if name != stage and name.lower() == stage.lower():
+                    raise _other_case(config, name, stage)
+
+
+def _other_case(config: Path, name: str | None, meant: str) -> BundleError:
+    return BundleError(
+        f"{config}: has {name!r}: runc takes it for {meant!r}, crun and youki leave it out",
+        f"name it {meant}",
+    )
 
 
 def with_hook(text: str, config: Path, stage: str, hook: dict[str, Any]) -> str:

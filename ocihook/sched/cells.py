@@ -41,6 +41,10 @@ def cgroup_of(mount_fd: int, cgid: int) -> str | None:
     try:
         path = os.readlink(f"/proc/self/fd/{fd}")
         root = os.readlink(f"/proc/self/fd/{mount_fd}")
+    except OSError as error:
+        raise SystemCallError(
+            f"{error.filename}", error.errno or 0, "look whether procfs is mounted at /proc"
+        ) from None
     finally:
         os.close(fd)
     return path[len(root) :] or "/" if path.startswith(root) else None

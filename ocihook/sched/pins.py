@@ -45,6 +45,9 @@ def require_in_sight(
 
 def why_unseen(table: mountinfo.MountTable) -> tuple[str, str] | None:
     """Return a sentence and a hint if pins may be in a bpffs that is out of sight."""
+    cover = table.holding(PIN_DIR)
+    if cover is not None and cover.point in (PIN_ROOT, PIN_DIR):
+        return f"{RUNS}, and {cover.kind} at {cover.point} covers its pins", f"umount {cover.point}"
     cover = table.holding(BPFFS)
     if cover is not None and table.covered_at(BPFFS, "bpf") is not None:
         by = "another bpffs" if cover.kind == "bpf" else cover.kind
@@ -65,9 +68,11 @@ def require_own(pin_root: str = PIN_ROOT, pin_dir: str = PIN_DIR) -> None:
 
     Raises:
         AbiMismatch: as :func:`require_in_sight`.
-        SchedulerUnavailable: that, or there are none.
+        SchedulerUnavailable: that, or there are none, or no sysfs to tell what runs.
     """
     require_in_sight(pin_root, pin_dir)
+    if probe.running_ops() is None:
+        probe.require_sysfs()  # else it cannot be said that none runs
     if not probe.is_ours(probe.running_ops()):
         return
     try:

@@ -49,17 +49,26 @@ def require_sched_ext(sched_ext: str = SCHED_EXT) -> None:
     Raises:
         SchedulerUnavailable: it does not, or sysfs is not there to say so.
     """
-    if not os.path.isdir(os.path.dirname(sched_ext)):
-        raise SchedulerUnavailable(
-            f"{os.path.dirname(sched_ext)} is not there: no sysfs is mounted, or something else is"
-            " mounted over it",
-            "mount -t sysfs sysfs /sys, or unmount what covers it",
-        )
+    require_sysfs(sched_ext)
     if not supported(sched_ext):
         raise SchedulerUnavailable(
             f"kernel {os.uname().release} has no sched_ext",
             "boot a kernel built with CONFIG_SCHED_CLASS_EXT=y; Debian's own has it from 6.16 on,"
             " in trixie-backports",
+        )
+
+
+def require_sysfs(sched_ext: str = SCHED_EXT) -> None:
+    """Raise unless sysfs is there to say whether the kernel has sched_ext, and what runs.
+
+    Raises:
+        SchedulerUnavailable: it is not.
+    """
+    if not os.path.isdir(os.path.dirname(sched_ext)):
+        raise SchedulerUnavailable(
+            f"{os.path.dirname(sched_ext)} is not there: no sysfs is mounted, or something else is"
+            " mounted over it",
+            "mount -t sysfs sysfs /sys, or unmount what covers it",
         )
 
 

@@ -17,6 +17,7 @@ def _record() -> SchedulerRecord | None:
     # Not asked where there can be none: systemd mounts bpffs with mode 0700, and every user may
     # learn that the kernel has no sched_ext.
     if not probe.supported():
+        probe.require_sysfs()
         return None
     try:
         return read_record()
@@ -49,6 +50,7 @@ def scheduler_status() -> dict[str, Any]:
 
     Raises:
         AbiMismatch: what is pinned was made by another build.
+        SchedulerUnavailable: pins are out of sight, or no sysfs is there to ask.
     """
     record = _record()
     state = _state(record)

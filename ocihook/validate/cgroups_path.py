@@ -17,12 +17,22 @@ _PATH = ("linux", "cgroupsPath")
 def check(document: Any) -> Iterator[Finding]:
     """Yield what is wrong with the path of a config.json."""
     text = member(document, str, *_PATH)
-    if not text:
+    if text is None:
         return  # the runtime chooses one
-    if text.startswith("/"):
+    if not text:
+        yield error(
+            "is empty: crun takes the root of the hierarchy, and at the container's end kills every"
+            " process of the machine; leave the member out",
+            *_PATH,
+        )
+    elif "\n" in text:
+        yield error("a newline, which no cgroup may have in its name", *_PATH)
+    elif text.startswith("/"):
         yield from _absolute(text)
     elif ":" in text:
         yield from _systemd(text)
+    elif ".." in text.split("/"):
+        yield error("goes upwards, which runtimes remove or refuse", *_PATH)
     else:
         yield warning(
             "is relative: runc puts it beside its own cgroup, crun below the root", *_PATH
@@ -31,9 +41,15 @@ def check(document: Any) -> Iterator[Finding]:
 
 def _absolute(text: str) -> Iterator[Finding]:
     parts = [part for part in text.split("/") if part not in ("", ".")]
-    if ".." in parts:
+    depth = lowest = 0
+    for part in parts:
+        depth += -1 if part == ".." else 1
+        lowest = min(lowest, depth)
+    if lowest < 0:
         yield error("goes upwards, which runtimes remove or refuse", *_PATH)
-    elif not parts:
+    elif ".." in parts and depth:
+        yield warning("goes upwards, which runtimes remove", *_PATH)
+    elif not depth:
         yield error("is the root of the hierarchy, which is no container's", *_PATH)
 
 

@@ -20,6 +20,9 @@ _AFFINITY = ("process", "execCPUAffinity")
 SHARES_MIN, SHARES_MAX = 2, 262144
 """The range of cgroup v1 (kernel/sched/sched.h, MIN_SHARES and MAX_SHARES)."""
 
+_QUOTA_MAX_US = (1 << 44) - 1
+"""kernel/sched/core.c, max_bw_runtime_us: 64 bits less BW_SHIFT."""
+
 _OLD_FORMULA_MAX = 262170
 """The most that is a weight of 10000 by 1 + (shares - 2) * 9999 / 262142, which runc used before
 1.3.2 and crun before 1.23. Beyond, as for 1, the kernel refuses the weight (ERANGE)."""
@@ -38,19 +41,30 @@ def check(document: Any, bundle: Bundle, machine: Machine) -> Iterator[Finding]:
     yield from _time(document, bundle)
     yield from _weight(document, bundle)
     for key, replaced in _REPLACED.items():
-        if member(document, str, *_UNIFIED, key) is not None and _given(document, replaced):
+        if member(document, str, *_UNIFIED, key) and _given(document, replaced):
             yield warning(f"goes last, and replaces linux.resources.cpu.{replaced}", *_UNIFIED, key)
     for name, time_us in (
         ("realtimeRuntime", bundle.realtime_runtime_us),
         ("realtimePeriod", bundle.realtime_period_us),
     ):
         if time_us:
-            yield warning("has no counterpart in cgroup v2, and no effect", *_CPU, name)
+            yield error(
+                "has no counterpart in cgroup v2: crun does not start it, runc leaves it out",
+                *_CPU,
+                name,
+            )
 
 
 def _lists(document: Any, bundle: Bundle, machine: Machine) -> Iterator[Finding]:
     cpus = _place(document, "cpuset.cpus", "cpus")
-    yield from _offline(bundle.cpus, machine.online, cpus)
+    never = bundle.cpus & ~machine.possible
+    if never and bundle.cpus & machine.online:
+        # lib/bitmap-str.c, bitmap_parselist: ERANGE from nr_cpu_ids on.
+        yield error(
+            f"CPUs {cpulist.format(never)} can never be here, and the kernel refuses the list",
+            *cpus,
+        )
+    yield from _offline(bundle.cpus & ~never or bundle.cpus, machine.online, cpus)
     for name, mask in (("initial", bundle.exec_initial), ("final", bundle.exec_final)):
         yield from _offline(mask, machine.online, (*_AFFINITY, name))
     if bundle.cpus and bundle.exec_final & ~bundle.cpus:
@@ -109,6 +123,8 @@ def _time(document: Any, bundle: Bundle) -> Iterator[Finding]:
     # kernel/sched/core.c, tg_set_cfs_bandwidth: EINVAL, and the container does not start.
     if 0 < quota_us < OCIHOOK_QUOTA_MIN_US:
         yield error(f"{quota_us} us: the kernel takes {OCIHOOK_QUOTA_MIN_US} or more", *quota)
+    if quota_us > _QUOTA_MAX_US:
+        yield error(f"{quota_us} us: the kernel takes {_QUOTA_MAX_US} or less", *quota)
     if not OCIHOOK_PERIOD_MIN_US <= period_us <= OCIHOOK_PERIOD_MAX_US:
         bounds = f"{OCIHOOK_PERIOD_MIN_US} to {OCIHOOK_PERIOD_MAX_US}"
         yield error(f"{period_us} us: the kernel takes {bounds}", *period)
@@ -126,14 +142,14 @@ def _weight(document: Any, bundle: Bundle) -> Iterator[Finding]:
         yield error(f"{bundle.idle}: the kernel takes 0 and 1", *idle)
     if bundle.idle == 1:
         yield warning("the cell gets weight 1, unless org.ocihook/weight names another", *idle)
-        if bundle.shares:
-            # runc writes cpu.idle first, and then the kernel takes no cpu.weight.
-            yield error(
-                "runc 1.3.6 does not start it together with idle; runc 1.1.15, and crun 1.21 and"
-                " 1.28, do",
-                *_CPU,
-                "shares",
-            )
+    if bundle.shares and member(document, int, *_CPU, "idle") == 1:
+        # runc writes cpu.idle first, and then the kernel takes no cpu.weight; unified goes last.
+        yield error(
+            "runc 1.3.6 does not start it together with idle; runc 1.1.15, and crun 1.21 and"
+            " 1.28, do",
+            *_CPU,
+            "shares",
+        )
     if not bundle.shares or SHARES_MIN <= bundle.shares <= SHARES_MAX:
         return
     if SHARES_MAX < bundle.shares <= _OLD_FORMULA_MAX:

@@ -12,6 +12,9 @@ _STAGES = (
     "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
 )  # fmt: skip
 
+_TIMEOUT_MAX_S = (1 << 31) - 1
+"""An int of C, in which crun reads it."""
+
 _FOLDED = {stage.lower() for stage in _STAGES}
 """``names`` has those of another case."""
 
@@ -21,7 +24,10 @@ def check_config(document: Any, directory: str) -> Iterator[Finding]:
     for stage in _STAGES:
         for index, hook in items(document, "hooks", stage):
             path = member(hook, str, "path")
-            place = ("hooks", stage, index, "path")
+            at = ("hooks", stage, index)
+            place = (*at, "path")
+            if (member(hook, int, "timeout") or 0) > _TIMEOUT_MAX_S:
+                yield error("has more than 31 bits: crun does not start it", *at, "timeout")
             if path is None or not path.startswith("/"):
                 continue  # the schema has said so
             if stage == "startContainer":

@@ -45,6 +45,14 @@ _DEVIATIONS = (
         "containerd's CRI and nerdctl (runtime-spec issue 923)",
     ),
     _Deviation(
+        "config", "/annotations", lambda value: isinstance(value, dict) and "" in value,
+        "programs that name nothing; runc and crun take an empty name",
+    ),
+    _Deviation(
+        "config", "/hooks/*/*/env/*", lambda value: value is None or isinstance(value, str),
+        "programs that mean an empty variable; runc and crun take it",
+    ),
+    _Deviation(
         "config", "/linux/devices/*/fileMode", _has_other_bits,
         "containerd before 1.5, with the file's type or setuid bits in it (pull request 5028)",
     ),

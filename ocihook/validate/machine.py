@@ -13,15 +13,22 @@ _ALL = (1 << cpulist.MAX_CPUS) - 1
 
 
 class Machine(NamedTuple):
-    """Masks of the CPUs that are online, and of the NUMA nodes; every bit where nobody says."""
+    """Masks of the CPUs that are online, of the NUMA nodes, and of the CPUs that may ever be there.
+
+    Every bit where nobody says.
+    """
 
     online: int
     nodes: int
+    possible: int = _ALL
 
 
 def read(sysfs: Path = SYSFS) -> Machine:
     """Return what the kernel says (Documentation/ABI, sysfs-devices-system-cpu and -node)."""
-    return Machine(_mask(sysfs / "cpu" / "online"), _mask(sysfs / "node" / "online"))
+    cpus = sysfs / "cpu"
+    return Machine(
+        _mask(cpus / "online"), _mask(sysfs / "node" / "online"), _mask(cpus / "possible")
+    )
 
 
 def _mask(path: Path) -> int:

@@ -21,8 +21,11 @@ from ocihook.validate import (
     machine,
     names,
     namespaces,
+    process,
     scheduler,
     state,
+    twice,
+    unified,
 )
 from ocihook.validate.finding import ERROR, Finding, error, member
 from ocihook.validate.kinds import KINDS, kind_of
@@ -70,7 +73,7 @@ def _judge(data: bytes, kind: str | None, directory: str) -> tuple[str | None, l
         return None, [error(f"no kind of document that is known: {', '.join(KINDS)}")]
     if kind == "state" and len(data) > MAX_STATE_BYTES:
         return kind, [error(f"more than {MAX_STATE_BYTES} bytes, which is all that a hook reads")]
-    return kind, findings(kind, document, directory)
+    return kind, [*findings(kind, document, directory), *twice.check(data, kind)]
 
 
 def findings(kind: str, document: Any, directory: str = "/") -> list[Finding]:
@@ -121,6 +124,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         yield from hooks.check_hooks_file(document)
     elif kind == "config":
         yield from hooks.check_config(document, directory)
+        yield from process.check(document, directory)
         yield from namespaces.check(document)
         yield from cgroups_path.check(document)
         yield from scheduler.check(document)
@@ -130,6 +134,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         except BundleError:
             return  # what the schema has found; numbers can be compared when all are numbers
         yield from cpu.check(document, read, machine.read())
+        yield from unified.check(document, read)
 
 
 def _parse(data: bytes) -> Any:

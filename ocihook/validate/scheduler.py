@@ -19,12 +19,14 @@ def check(document: Any) -> Iterator[Finding]:
     nice = member(scheduler, int, "nice")
     priority = member(scheduler, int, "priority")
     if nice and policy not in ("SCHED_OTHER", "SCHED_BATCH"):
-        yield error(f"goes with SCHED_OTHER and SCHED_BATCH, not {policy[:64]}", *_PATH, "nice")
+        yield warning(f"has no effect with {policy[:64]}", *_PATH, "nice")
     if priority and policy not in ("SCHED_FIFO", "SCHED_RR"):
         yield error(f"goes with SCHED_FIFO and SCHED_RR, not {policy[:64]}", *_PATH, "priority")
     if policy in ("SCHED_FIFO", "SCHED_RR") and priority is not None and priority < 1:
         yield error(f"is 1 to 99 for {policy}", *_PATH, "priority")
     yield from _deadline(scheduler, policy)
+    if policy == "SCHED_DEADLINE":
+        yield error("crun 1.21 does not start it; runc, and crun 1.28, do", *_PATH, "policy")
     if policy == "SCHED_ISO":
         yield error("SCHED_ISO is in no kernel, and crun does not know it", *_PATH, "policy")
     if policy in REALTIME_POLICIES:

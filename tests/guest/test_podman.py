@@ -17,7 +17,8 @@ from go_patterns import REFUSED, TAKEN
 from hook_calls import Recorder
 from podman import busybox_root, podman, remove_all, run
 
-from ocihook.doctor import hooks_format
+from ocihook.doctor import hooks_d, hooks_format
+from ocihook.doctor.host import Host
 from ocihook.install.hooks import STAGES, file_name, hook_file
 
 pytestmark = [pytest.mark.runtime, pytest.mark.usefixtures("scheduler")]
@@ -82,6 +83,20 @@ def test_the_engines_own_judgement_of_hook_files(
         assert "is no pattern to Go" in write(bad / f"{number}.json", when={"commands": [pattern]})
     assert "unknown" in write(bad / "version.json", version="2.0.0")
     assert write(bad / "newer.json", version="1.1.0") == ""
+    others = {
+        "twice": {b'"when": {': b'"When": {"commands": ["("]}, "when": {'},
+        "type": {b"/bin/true": b"/nonexistent", b'"timeout": 30': b'"timeout": "30"'},
+        "behind": {b"/bin/true": b"/bin/true/x"},
+        "bits": {b'"timeout": 30': b'"timeout": 9223372036854775808'},
+    }
+    for name, changes in others.items():
+        content = json.dumps(sound).encode()
+        for old, new in changes.items():
+            assert old in content
+            content = content.replace(old, new)
+        (bad / f"{name}.json").write_bytes(content)
+    judged = {Path(each.path).stem: each.fault for each in hooks_d.read(Host(), [str(bad)])}
+    assert all(judged[name] for name in others)
     # With a byte order mark, and names in another case.
     conf = tmp_path / "containers.conf"
     conf.write_bytes(b"\xef\xbb\xbf" + f'[Engine]\nHooks_Dir = ["{bad}"]\n'.encode())
@@ -89,7 +104,9 @@ def test_the_engines_own_judgement_of_hook_files(
     with pytest.raises(AssertionError) as refused:
         run(rootfs, *once, runtime=runtime)
     said = str(refused.value)
-    assert said.count("error parsing regexp") == len(REFUSED), said
+    assert said.count("error parsing regexp") == len(REFUSED) + 1, said  # and "twice"
+    for part in ("type.json", "bits.json", "faccessat /bin/true/x: not a directory"):
+        assert part in said
     assert 'unrecognized hook version: \\"2.0.0\\"' in said.replace('"', '\\"').replace(
         "\\\\", "\\"
     )

@@ -46,10 +46,10 @@ READERS: dict[str, Callable[[str], object]] = {
     "cpulist": cpulist.parse,
     "kernel-cpulist": kernel_cpulist.parse,
     "kernel-nodelist": partial(kernel_cpulist.parse, last=kernel_cpulist.last_node),
-    "cpu.weight": control_file.weight,
-    "cpu.max": control_file.limit,
-    "cpu.max.burst": control_file.burst,
-    "cpu.idle": control_file.idle,
+    "cpu.weight": lambda text: text and control_file.weight(text),
+    "cpu.max": lambda text: text and control_file.limit(text),
+    "cpu.max.burst": lambda text: text and control_file.burst(text),
+    "cpu.idle": lambda text: text and control_file.idle(text),
 }
 
 

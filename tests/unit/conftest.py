@@ -18,7 +18,13 @@ from ocihook.install import launcher
 
 pytest.register_assert_rewrite("manual_pages")
 
-CONFIG = {"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}
+CONFIG = {
+    "ociVersion": "1.2.0",
+    "process": {"cwd": "/", "args": ["true"]},
+    "root": {"path": "/"},
+    "mounts": [],
+    "linux": {"namespaces": [{"type": "cgroup"}]},
+}
 
 
 @pytest.fixture(scope="session")

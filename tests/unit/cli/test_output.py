@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A standard output that takes nothing: the real command, and a real device that is full."""
 
+import errno
 import os
 import subprocess
 import sysconfig
@@ -63,6 +64,33 @@ def test_table_shows_names_as_they_are(
     output.show_table((("NAME", False), ("N", True)), [[name, "1"]])
     _, row = capsys.readouterr().out.splitlines()
     assert row.split("  ")[0].rstrip() == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "said"),
+    [
+        (errno.ENOENT, "/proc/self/mountinfo",
+         "/proc/self/mountinfo: no such file or directory (look whether procfs is mounted there)"),
+        (errno.EROFS, "/sys/fs/bpf/ocihook/new", "/sys/fs/bpf/ocihook/new: read-only file system"
+         " (look whether bpffs is mounted there, and not read-only)"),
+        (errno.ENOENT, "/sys/kernel/x",
+         "/sys/kernel/x: no such file or directory (look whether sysfs is mounted there)"),
+    ],
+)  # fmt: skip
+def test_what_is_mounted_on_any_host_is_not(
+    capsys: pytest.CaptureFixture[str], number: int, path: str, said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        output.give_up(OSError(number, os.strerror(number), path))
+    assert ended.value.code == os.EX_OSERR
+    assert capsys.readouterr().err == f"ocihook: {said}\n"
+
+
+def test_an_error_of_another_file_is_a_fault_of_ours() -> None:
+    error = FileNotFoundError(errno.ENOENT, "x", "/procession")
+    with pytest.raises(FileNotFoundError) as raised:
+        output.give_up(error)
+    assert raised.value is error
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,18 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def test_a_bundle_with_errors(run: Run, bundle: Path) -> None:
-    (bundle / "config.json").write_text('{"process": {"cwd": 5}, "linux": {"cgroupsPath": "/"}}')
+    (bundle / "config.json").write_text(
+        '{"process": {"cwd": 5, "args": ["x"]}, "linux": {"cgroupsPath": "/"}, "mounts": []}'
+    )
     outcome = run("validate", str(bundle))
     assert outcome.status == os.EX_DATAERR
     assert outcome.stdout.splitlines() == [
         "error: (document): 'ociVersion' is missing",
+        "error: (document): 'root' is missing: runc and crun start no container without it",
         "error: /process/cwd: 5 is not of type string",
         "warning: /linux: no cgroup namespace: the cell is that of the cgroup where the process is",
         "error: /linux/cgroupsPath: is the root of the hierarchy, which is no container's",
-        f"{bundle}/config.json: config: 3 errors, 1 warnings",
+        f"{bundle}/config.json: config: 4 errors, 1 warnings",
     ]
     assert outcome.stderr == ""
 

@@ -27,6 +27,7 @@ def test_default_is_the_vendors_directory_alone(fake: FakeHost) -> None:
 
 
 def test_later_files_go_before_earlier_ones(fake: FakeHost) -> None:
+    fake.write("/override.conf", "")
     for number, path in enumerate(
         [VENDOR, ADMINISTRATOR, DROP_IN, f"{ADMINISTRATOR}.d/20-more.conf", USER,
          f"{USER}.d/1.conf", "/override.conf"]
@@ -97,6 +98,68 @@ def test_broken_containers_conf(fake: FakeHost, text: str, said: str) -> None:
     (found,) = [each for each in fake.findings("hooks.d") if each.name == "podman"]
     assert (found.verdict, found.mend, found.exit_code) == ("error", "repair the file", 78)
     assert found.evidence.endswith("; podman starts no container")
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "said"),
+    [
+        (ADMINISTRATOR, "/etc", "is a directory"),
+        (ADMINISTRATOR, "/etc/containers/containers.conf", "too many levels of symbolic links"),
+        (DROP_IN, "/etc", "is a directory"),
+        (DROP_IN, "/nonexistent", ""),
+        (DROP_IN, "/dev/null", ""),
+    ],
+)
+def test_a_link_in_place_of_a_file(fake: FakeHost, path: str, target: str, said: str) -> None:
+    """podman 5.4.2 does not start where it leads to a directory, or nowhere but to itself."""
+    link = fake.path(path)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target if target == "/dev/null" else fake.path(target))
+    if said:
+        with pytest.raises(MalformedSettings, match=f"^{path}: {said}$"):
+            podman_hooks_dirs(fake.host, OLD)
+    else:
+        assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR]
+
+
+def test_a_drop_in_directory_that_is_a_link_is_not_read(fake: FakeHost) -> None:
+    fake.write("/elsewhere/10-hooks.conf", conf("/a"))
+    link = fake.path(f"{ADMINISTRATOR}.d")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(fake.path("/elsewhere"))
+    assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR]
+    fake.path(f"{ADMINISTRATOR}.d").unlink()
+    fake.write(f"{DROP_IN}/x", "a directory of such a name is left out")
+    assert podman_hooks_dirs(fake.host, OLD)[0] == [HOOKS_DIR]
+
+
+@pytest.mark.parametrize("variable", ["CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE"])
+def test_a_file_that_the_environment_names_is_there(fake: FakeHost, variable: str) -> None:
+    fake.become(environ={variable: "/nonexistent"})
+    with pytest.raises(
+        MalformedSettings, match=f"^{variable}=/nonexistent: no such file or directory$"
+    ):
+        podman_hooks_dirs(fake.host, OLD)
+
+
+def test_a_relative_path_of_the_environment(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/usr")
+    fake.write("/usr/own.conf", conf("/a"))
+    fake.become(environ={"CONTAINERS_CONF": "own.conf"})
+    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/a"]
+
+
+def test_an_engine_that_is_no_table(fake: FakeHost) -> None:
+    fake.write(ADMINISTRATOR, '[[engine]]\nhooks_dir = ["/a"]\n')
+    with pytest.raises(MalformedSettings, match=f"^{ADMINISTRATOR}: engine: not a table$"):
+        podman_hooks_dirs(fake.host, OLD)
+
+
+def test_two_tables_that_differ_in_case_are_one(fake: FakeHost) -> None:
+    fake.write(ADMINISTRATOR, '[engine]\nruntime = "crun"\n[Engine]\nhooks_dir = ["/a"]\n')
+    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/a"]
 
 
 def test_crio(fake: FakeHost) -> None:

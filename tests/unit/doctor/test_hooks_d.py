@@ -153,6 +153,80 @@ def test_directory_and_link_in_place_of_a_file(fake: FakeHost) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("/etc/hostname", "not a directory"), ("hooks.d", "too many levels of symbolic links")],
+)
+def test_a_directory_that_is_none_stops_podman(fake: FakeHost, target: str, why: str) -> None:
+    """One that is not there does not."""
+    fake.write("/etc/hostname", "x")
+    fake.write(
+        "/etc/containers/containers.conf", f'[engine]\nhooks_dir = ["{HOOKS_DIR}", "{ETC}"]\n'
+    )
+    place = fake.path(ETC)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    assert fake.bad("hooks.d") == []
+    place.symlink_to(target if target == "hooks.d" else fake.path(target))
+    assert fake.bad("hooks.d") == [
+        (
+            "error",
+            "file",
+            f"{ETC}: {why}; podman starts no container while it is there",
+            f"repair it, or: mv {ETC} {ETC}.off",
+        )
+    ]
+
+
+def test_what_can_be_read_for_ever_is_not(fake: FakeHost) -> None:
+    """podman 5.4.2 waits for the other end of a FIFO, with each container."""
+    fifo = fake.path(OTHER)
+    os.mkfifo(fifo)
+    fake.path(f"{HOOKS_DIR}/20-zeros.json").symlink_to("/dev/zero")
+    assert [evidence.partition("; ")[0] for _, _, evidence, _ in fake.bad("hooks.d")] == [
+        f"{OTHER}: not a regular file",
+        f"{HOOKS_DIR}/20-zeros.json: not a regular file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("/usr/bin/crun/x", "not a directory"),
+        ("/" + "x" * 300, "file name too long"),
+        ("/usr/bin/cr\0un", "invalid argument"),
+        ("/usr/bin/loop", "too many levels of symbolic links"),
+    ],
+)
+def test_a_program_that_is_out_of_reach_is_not_a_missing_one(
+    fake: FakeHost, program: str, why: str
+) -> None:
+    """Engines leave out a hook whose program is missing; any other error stops them."""
+    fake.path("/usr/bin/loop").symlink_to("loop")
+    fake.write(OTHER, json.dumps({**SOUND, "hook": {"path": program}}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert verdict == "error"
+    assert evidence == (
+        f"{OTHER}: hook.path {program[:64]!a}: {why}; podman starts no container while it is there"
+    )
+
+
+def test_a_value_of_the_wrong_type_stops_engines_though_the_program_is_missing(
+    fake: FakeHost,
+) -> None:
+    missing = {**SOUND, "hook": {"path": "/nonexistent"}}
+    fake.write(OTHER, json.dumps({**missing, "when": {"always": "yes"}}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert (verdict, evidence.partition("; ")[0]) == (
+        "error", f"{OTHER}: when.always is no boolean"
+    )  # fmt: skip
+    fake.write(OTHER, json.dumps({**missing, "when": {"commands": ["("]}}))
+    ((verdict, _, evidence, _),) = fake.bad("hooks.d")
+    assert (verdict, evidence) == (
+        "note",
+        f"{OTHER}: /nonexistent is not there, so engines leave this hook out in silence",
+    )
+
+
 def test_broken_file_of_ours(fake: FakeHost) -> None:
     fake.write(OURS, "{")
     broken, missing = fake.bad("hooks.d")
@@ -273,16 +347,16 @@ def test_what_this_user_may_not_read_is_skipped(
 ) -> None:
     """Root, who may run tests, is let in everywhere."""
 
-    def refusing(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-        def maybe(path: Path) -> Any:
+    def refusing(read: Callable[..., Any]) -> Callable[..., Any]:
+        def maybe(path: Path, *more: int) -> Any:
             if path == fake.path(closed):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-            return read(path)
+            return read(path, *more)
 
         return maybe
 
     monkeypatch.setattr(os, "listdir", refusing(os.listdir))
-    monkeypatch.setattr(Path, "read_bytes", refusing(Path.read_bytes))
+    monkeypatch.setattr(os, "open", refusing(os.open))
     assert fake.bad("hooks.d") == [
         ("skipped", "file", f"{closed}: permission denied", "run this command as root")
     ]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocihook.doctor import hooks_d, program
-from ocihook.doctor.hooks_format import judge, parse
+from ocihook.doctor.go_json import parse
+from ocihook.doctor.hooks_format import judge
 from ocihook.doctor.host import Host
 from ocihook.paths import HOOKS_DIR
 from ocihook.policy import Policy
@@ -72,6 +73,7 @@ def when(**members: Any) -> dict[str, Any]:
         (None, "no JSON object"),
         ({**SOUND, "version": "1.0"}, "version '1.0' is unknown"),
         ({**SOUND, "version": 1}, "version 1 is unknown"),
+        ({**SOUND, "stages": [1]}, "stages is no list of strings"),
         ({**SOUND, "hook": "/x"}, "hook is no object"),
         ({**SOUND, "hook": None}, "hook.path is missing"),
         ({**SOUND, "when": []}, "when is no object"),
@@ -79,8 +81,9 @@ def when(**members: Any) -> dict[str, Any]:
         (hook(path=["/x"]), "hook.path is no string"),
         (hook(args="x"), "hook.args is no list of strings"),
         (hook(env=[1]), "hook.env is no list of strings"),
-        (hook(timeout="3"), "hook.timeout is no integer"),
-        (hook(timeout=3.0), "hook.timeout is no integer"),
+        (hook(timeout="3"), "hook.timeout is no integer of 64 bits"),
+        (hook(timeout=1 << 63), "hook.timeout is no integer of 64 bits"),
+        (hook(timeout=3.0), "hook.timeout is no integer of 64 bits"),
         (when(always="yes"), "when.always is no boolean"),
         (when(annotations=["a"]), "when.annotations is no object of strings"),
         (when(annotations={"a": True}), "when.annotations is no object of strings"),
@@ -120,6 +123,53 @@ def when(**members: Any) -> dict[str, Any]:
 )
 def test_refused(document: object, fault: str) -> None:
     assert judge(document)[0] == fault
+
+
+TWICE = b"""{
+    "version": "1.0.0", "hook": {"path": "/x"}, "stages": ["poststop"],
+    "when": %s, "When": {"always": true}
+}"""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "fault"),
+    [
+        (b'{"commands": ["sh"]}', ""),
+        (b'{"commands": ["("]}', "when.commands: '(' is no pattern to Go: missing ): ("),
+        (b'{"always": "yes"}', "when.always is no boolean"),
+        (b"[]", "when is no object"),
+    ],
+)
+def test_a_member_that_is_there_twice_counts_twice(earlier: bytes, fault: str) -> None:
+    """Seen with podman 5.4.2."""
+    document, no_json = parse(TWICE % earlier)
+    assert (no_json, judge(document)[0]) == ("", fault)
+
+
+def test_a_hook_of_two_halves() -> None:
+    document, _ = parse(b'{"version": "1.0.0", "hook": {"path": "/x"}, "hook": {"args": ["x"]},'
+                        b' "stages": []}')  # fmt: skip
+    assert judge(document) == ("", "/x")
+
+
+@pytest.mark.parametrize(
+    ("document", "program"),
+    [
+        (hook(timeout="3"), ""),
+        ({**SOUND, "when": []}, ""),
+        ({**LEGACY, "cmds": "sh"}, ""),
+        ({**SOUND, "stages": ["x"]}, "/x"),
+        (when(commands=["("]), "/x"),
+        ({**LEGACY, "cmds": ["("]}, "/x"),
+    ],
+)
+def test_engines_look_for_the_program_between_types_and_patterns(
+    document: dict[str, Any], program: str
+) -> None:
+    """So that a missing one hides a bad pattern, and no value of the wrong type."""
+    fault, found = judge(document)
+    assert fault
+    assert found == program
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ def bad(fake: FakeHost) -> list[tuple[str, str, str, str]]:
         ("crun version UNKNOWN\ncommit: 0000\nrundir: /run/crun\nspec: 1.0.0\n+SYSTEMD\n", None),
         ("runc version unknown\nspec: 1.2.0\ngo: go1.23.2\nlibseccomp: 2.5.4\n", None),
         ("runc version \ncommit: v1.1.9-0-gccaecfc\nspec: 1.0.2-dev\n", None),
+        ("runc version spec: 1.0.2\n", None),
+        ("runc version commit: v1.0.3\nspec: 1.0.2\n", None),
         ("\n\ncrun version 1.21\nspec: 1.0.0\n", (1, 21, 0)),
         ("podman version 4.3.1\n", (4, 3, 1)),
         ("podman version 6.0.0-dev\n", (6, 0, 0)),

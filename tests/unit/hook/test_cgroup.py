@@ -183,6 +183,7 @@ def test_something_mounted_over_it(host: Host) -> None:
         ("1:name=systemd:/x\n", "cgroup of pid 5: not in cgroup v2"),
         ("3:cpu,cpuacct:/x\n0::/x\n", "the cpu,cpuacct controller is on cgroup v1"),
         ("0::/x\n9:cpuset:/x\n", "the cpuset controller is on cgroup v1"),
+        ("0::/..\n", "/.. is outside of the hook's cgroup namespace"),
         ("0::/../x\n", "/../x is outside of the hook's cgroup namespace"),
     ],
 )
@@ -190,6 +191,11 @@ def test_unified_path_refuses(text: str, message: str) -> None:
     with pytest.raises(CgroupError) as caught:
         cgroup.unified_path(text, "pid 5")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/..x", "/...", "/a/..x", "/a\r\x85b", "/x (deleted)"])
+def test_unified_path_of_any_name(path: str) -> None:
+    assert cgroup.unified_path(f"0::{path}\n", "x") == path
 
 
 def test_unified_path_beside_a_harmless_v1_hierarchy() -> None:

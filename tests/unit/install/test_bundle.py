@@ -248,6 +248,25 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, name: str, call: Any) -> N
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"ociVersion": "1", "Hooks": {"poststop": [{"path": "/x"}]}}',
+         "has 'Hooks': runc takes it for 'hooks', crun and youki leave it out"),
+        (b'{"ociVersion": "1", "hooks": {"PostStop": [{"path": "/x"}]}}',
+         "has 'PostStop': runc takes it for 'poststop', crun and youki leave it out"),
+    ],
+)  # fmt: skip
+def test_hooks_in_another_case_would_be_replaced_by_ours(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(BundleError, match=re.escape(message)):
+        inject(tmp_path)
+    assert path.read_bytes() == content
+    assert bundles.eject(tmp_path).action == "absent"
+
+
 @pytest.mark.parametrize("call", [inject, bundles.eject])
 def test_a_directory_without_a_config(tmp_path: Path, call: Any) -> None:
     with pytest.raises(

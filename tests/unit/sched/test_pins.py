@@ -8,6 +8,7 @@ import pytest
 from fake_host import BPFFS, CGROUP2, ROOT
 
 from ocihook.errors import AbiMismatch, OcihookError, SchedulerUnavailable
+from ocihook.paths import PIN_ROOT
 from ocihook.sched import pins, probe
 
 OVER = BPFFS.replace("34 23 0:30", "77 34 0:66")
@@ -78,16 +79,29 @@ def test_ours_of_another_abi(look: Look, tmp_path: Path) -> None:
         ((BPFFS, SYS), "sysfs at /sys covers the bpffs with its pins (umount /sys)"),
         ((), "the bpffs with its pins is not mounted here (run this command on the host, not in a"
              " container)"),
+        ((BPFFS, OVER.replace("/sys/fs/bpf ", f"{PIN_ROOT} ").replace("- bpf bpf", "- tmpfs x")),
+         f"tmpfs at {PIN_ROOT} covers its pins (umount {PIN_ROOT})"),
         ((BPFFS,), "nothing of it is pinned in {root} (run this command where it was started, or"
                    " end what holds its link: bpftool link)"),
     ],
-    ids=["second bpffs", "tmpfs", "second sysfs", "no bpffs", "nothing pinned"],
+    ids=["second bpffs", "tmpfs", "second sysfs", "no bpffs", "tmpfs below", "nothing pinned"],
 )  # fmt: skip
 def test_pins_out_of_sight(look: Look, tmp_path: Path, more: tuple[str, ...], said: str) -> None:
     error = look("ocihook_1.0", mounts=(ROOT, CGROUP2, *more))
     assert isinstance(error, SchedulerUnavailable)
     said = said.replace("{root}", f"{tmp_path}/ocihook")
     assert str(error) == f"an ocihook scheduler runs, and {said}"
+
+
+def test_without_sysfs_none_can_be_said_not_to_run(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = probe.require_sysfs
+    monkeypatch.setattr(probe, "require_sysfs", lambda: ask(f"{tmp_path}/kernel/sched_ext"))
+    error = look(None)
+    assert isinstance(error, SchedulerUnavailable)
+    assert str(error).startswith(f"{tmp_path}/kernel is not there: no sysfs is mounted")
+    assert look("lavd") is None
 
 
 def test_a_start_that_was_killed(look: Look) -> None:

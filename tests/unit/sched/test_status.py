@@ -3,6 +3,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +113,16 @@ def test_unsupported_whatever_the_pins_say(host: Host) -> None:
     """On systemd's bpffs, mode 0700, an ordinary user may not even look for pins."""
     host.looks_like(supported=False, record=PermissionError())
     assert checked()["state"] == "unsupported"
+
+
+def test_without_sysfs_nothing_is_said_of_the_kernel(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ask = probe.require_sysfs
+    monkeypatch.setattr(probe, "require_sysfs", lambda: ask(f"{tmp_path}/kernel/sched_ext"))
+    host.looks_like(supported=False)
+    with pytest.raises(SchedulerUnavailable, match="no sysfs is mounted"):
+        scheduler_status()
 
 
 def test_another_abi(host: Host) -> None:

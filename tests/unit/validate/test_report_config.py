@@ -14,14 +14,15 @@ from ocihook.validate.report import findings
 CONFIG: dict[str, Any] = {
     "ociVersion": "1.2.0",
     "process": {"cwd": "/", "args": ["true"]},
-    "root": {"path": "rootfs"},
+    "root": {"path": "/"},
+    "mounts": [],
     "linux": {"namespaces": [{"type": "cgroup"}], "resources": {}},
 }
 
 
 @pytest.fixture(autouse=True)
 def _four_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "read", lambda: Machine(online=0b1111, nodes=0b1))
+    monkeypatch.setattr(machine, "read", lambda: Machine(online=0b1111, nodes=0b1, possible=0xFF))
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +93,14 @@ N = "/linux/namespaces"
         ({"hooks": {"poststop": [{}]}}, "/hooks/poststop/0", "error", "'path' is missing"),
         ({"hooks": {"poststop": [{"path": sys.executable, "timeout": 0}]}},
          "/hooks/poststop/0/timeout", "error", "0 is less than 1"),
+        ({"hooks": {"poststop": [{"path": sys.executable, "timeout": 1 << 31}]}},
+         "/hooks/poststop/0/timeout", "error", "has more than 31 bits: crun does not start it"),
         # What real programs are known to write.
+        ({"annotations": {"": "x"}}, "/annotations", "warning", "is empty"),
+        ({"hooks": {"poststop": [{"path": sys.executable, "env": ["A", None]}]}},
+         "/hooks/poststop/0/env/0", "warning", "'A' does not fit: NAME=VALUE"),
+        ({"hooks": {"poststop": [{"path": sys.executable, "env": ["A=", None]}]}},
+         "/hooks/poststop/0/env/1", "warning", "null is not of type string"),
         ({"linux": {"rootfsPropagation": "rslave"}}, "/linux/rootfsPropagation", "warning",
          "'rslave' is none of private, shared, slave, unbindable"),
         ({"linux": {"rootfsPropagation": "upward"}}, "/linux/rootfsPropagation", "error",
@@ -112,7 +120,7 @@ N = "/linux/namespaces"
         ({"hooks": {"poststop": [{"path": "true"}]}}, "/hooks/poststop/0/path", "error",
          "'true' does not fit: Absolute."),
         ({"hooks": {"startContainer": [{"path": "/x"}]}}, "/hooks/startContainer/0/path",
-         "warning", "'/rootfs/x' does not exist in the container's root"),
+         "warning", "'/x' does not exist in the container's root"),
         ({"hooks": {"prestart": [{"path": sys.executable}]}}, "/hooks/prestart", "warning",
          "prestart is deprecated"),
         # Namespaces.
@@ -127,9 +135,55 @@ N = "/linux/namespaces"
          "no linux.uidMappings"),
         ({"linux": {"namespaces": [{"type": "gravity"}]}}, f"{N}/0/type", "error",
          "'gravity' is none of cgroup"),
+        ({"linux": {"namespaces": [{"type": "network", "path": ""}]}}, f"{N}/0/path", "error",
+         "is empty: crun takes it for a path"),
+        ({"linux": {"namespaces": [{"type": "network", "path": "/proc/self/ns/uts"}]}},
+         f"{N}/0/path", "error", "'/proc/self/ns/uts' is a namespace of uts"),
+        ({"linux": {"namespaces": [{"type": "time"}]}}, f"{N}/0", "error", "runc 1.1 does not"),
+        ({"hostname": "x"}, "/hostname", "error", "needs a namespace of type uts"),
+        ({"domainname": "x"}, "/domainname", "error", "needs a namespace of type uts"),
+        ({"linux": {"timeOffsets": {"monotonic": {"secs": 1}}}}, "/linux/timeOffsets", "error",
+         "needs a namespace of type time"),
+        ({"linux": {"sysctl": {"net.ipv4.ip_forward": "1"}}},
+         "/linux/sysctl/net.ipv4.ip_forward", "error", "needs a namespace of type network"),
+        ({"linux": {"sysctl": {"kernel.shmmax": "1"}}}, "/linux/sysctl/kernel.shmmax", "error",
+         "needs a namespace of type ipc"),
+        ({"linux": {"sysctl": {"vm.swappiness": "1"}}}, "/linux/sysctl/vm.swappiness", "error",
+         "is of no namespace: runtimes refuse it"),
+        # What no runtime starts without.
+        ({"process": None}, "", "error", "'process' is missing: runc and crun start no container"),
+        (process(args=None), "/process", "error", "'args' is missing: runc and crun"),
+        ({"root": {"path": "nonexistent"}}, "/root/path", "warning",
+         "'nonexistent' is no directory here"),
+        ({"root": None}, "", "error", "'root' is missing: runc and crun"),
+        ({"mounts": None}, "", "error", "'mounts' is missing: crun does not start it"),
+        ({"linux": None}, "", "error", "'linux' is missing: crun does not start it, runc does"),
+        # The process.
+        (process(args=["/bin/true", "a\0b"]), "/process/args/1", "error", "a NUL: runc"),
+        (process(env=["A=b", "PATH"]), "/process/env/1", "error", "without a '=': runc does not"),
+        (process(rlimits=[{"type": "RLIMIT_FOO", "soft": 1, "hard": 1}]),
+         "/process/rlimits/0/type", "error", "'RLIMIT_FOO': no limit of Linux"),
+        (process(rlimits=[{"type": "RLIMIT_CPU", "soft": 2, "hard": 1}]),
+         "/process/rlimits/0/soft", "error", "2 is more than the hard limit of 1"),
         # cgroupsPath.
+        (path(""), P, "error", "is empty: crun takes the root of the hierarchy, and at the"),
+        (path("/a\nb"), P, "error", "a newline, which no cgroup may have in its name"),
+        # What runtimes alone refuse.
+        (process(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 9}),
+         "/process/ioPriority/priority", "error", "9 is more than 7"),
+        (process(ioPriority={"class": "X", "priority": 1}), "/process/ioPriority/class", "error",
+         "'X' is none of IOPRIO_CLASS_RT"),
+        (process(consoleSize={"height": -1, "width": 1}), "/process/consoleSize/height", "error",
+         "-1 is less than 0"),
+        ({"linux": {"personality": {"domain": "X"}}}, "/linux/personality/domain", "error",
+         "'X' is none of LINUX"),
+        ({"linux": {"seccomp": {"defaultAction": "X"}}}, "/linux/seccomp/defaultAction", "error",
+         "'X' is none of SCMP_ACT_KILL"),
+        (path("../x"), P, "error", "goes upwards"),
         (path("/"), P, "error", "the root of the hierarchy"),
-        (path("/a/../b"), P, "error", "goes upwards"),
+        (path("/a/../b"), P, "warning", "goes upwards, which runtimes remove"),
+        (path("/a/.."), P, "error", "the root of the hierarchy"),
+        (path("/../a/b"), P, "error", "goes upwards, which runtimes remove or refuse"),
         (path("a/b"), P, "warning", "is relative"),
         (path("system.slice:docker"), P, "warning", "runc demands slice:prefix:name"),
         (path("a:b:c:d"), P, "error", "neither a path nor slice:prefix:name"),
@@ -144,7 +198,9 @@ N = "/linux/namespaces"
          "runc refuses SCHED_RR together with linux.resources.cpu.cpus"),
         (scheduler("SCHED_FIFO", priority=0), f"{S}/priority", "error", "is 1 to 99"),
         (scheduler("SCHED_BATCH", priority=5), f"{S}/priority", "error", "not SCHED_BATCH"),
-        (scheduler("SCHED_IDLE", nice=5), f"{S}/nice", "error", "not SCHED_IDLE"),
+        (scheduler("SCHED_IDLE", nice=5), f"{S}/nice", "warning", "no effect with SCHED_IDLE"),
+        (scheduler("SCHED_DEADLINE", runtime=5000, deadline=9000), f"{S}/policy", "error",
+         "crun 1.21 does not start it"),
         (scheduler("SCHED_OTHER", runtime=5), f"{S}/runtime", "error", "goes with SCHED_DEADLINE"),
         (scheduler("SCHED_DEADLINE", runtime=5000, deadline=2000), S, "error",
          "1024 ns <= runtime <= deadline <= period"),
@@ -160,6 +216,9 @@ N = "/linux/namespaces"
          "unexpected ' ' at position 2, to runtimes with systemd's cgroup driver"),
         (merged(path("a.slice:x:y"), unified(cpuset_cpus="0-1 2")), f"{U}/cpuset.cpus", "error",
          "unexpected ' ' at position 4, to runtimes with systemd's cgroup driver"),
+        (cpu(cpus="3-9"), f"{R}/cpus", "error",
+         "CPUs 8-9 can never be here, and the kernel refuses the list"),
+        (unified(cpuset_cpus="3-8"), f"{U}/cpuset.cpus", "error", "CPUs 8 can never be here"),
         (cpu(cpus="3-5"), f"{R}/cpus", "warning", "CPUs 4-5 are not online here"),
         (cpu(mems="1"), f"{R}/mems", "error", "no such NUMA nodes here: 1"),
         (unified(cpuset_cpus="5"), f"{U}/cpuset.cpus", "error", "none of CPUs 5 is online here"),
@@ -192,7 +251,26 @@ N = "/linux/namespaces"
         (cpu(shares=262171), f"{R}/shares", "error", "262171: runc before 1.3.2 and crun before"),
         (merged(cpu(shares=2), unified(cpu_weight="7")), f"{U}/cpu.weight", "warning",
          "replaces linux.resources.cpu.shares"),
-        (cpu(realtimeRuntime=950000), f"{R}/realtimeRuntime", "warning", "no counterpart"),
+        (cpu(realtimeRuntime=950000), f"{R}/realtimeRuntime", "error",
+         "no counterpart in cgroup v2: crun does not start it, runc leaves it out"),
+        (cpu(quota=1 << 44), f"{R}/quota", "error",
+         "17592186044416 us: the kernel takes 17592186044415 or less"),
+        # Other files of the cgroup.
+        ({"linux": {"resources": {"unified": {"../cpu.max": "1"}}}}, f"{U}/..~1cpu.max", "error",
+         "a name with a / in it"),
+        (unified(cpu="1"), f"{U}/cpu", "error", "no CONTROLLER.FILE"),
+        (unified(cpu_rt_max="1"), f"{U}/cpu.rt.max", "error", "no file of cgroup v2"),
+        (unified(CPU_WEIGHT="7"), f"{U}/CPU.WEIGHT", "error", "'CPU' is no controller"),
+        (unified(cpu_stat="1"), f"{U}/cpu.stat", "error", "no file of cgroup v2"),
+        (unified(cpu_weight_nice="30"), f"{U}/cpu.weight.nice", "error", "'30' is not in 0..19"),
+        (unified(cpuset_cpus_partition="x"), f"{U}/cpuset.cpus.partition", "error",
+         "'x' is none of member, root, isolated"),
+        (unified(cpu_idle="1", cpu_weight="50"), f"{U}/cpu.weight", "error",
+         "the kernel takes no weight while cpu.idle is set"),
+        (merged(cpu(idle=1), unified(cpu_weight_nice="5")), f"{U}/cpu.weight.nice", "error",
+         "the kernel takes no weight while cpu.idle is set"),
+        (merged(cpu(idle=1, shares=512), unified(cpu_idle="0")), f"{R}/shares", "error",
+         "runc 1.3.6 does not start it together with idle"),
         # Names in another case.
         ({"Annotations": {"org.ocihook/weight": "3"}}, "/Annotations", "warning",
          "runc takes it for 'annotations'; crun and youki leave it out without a word"),
@@ -217,7 +295,7 @@ def test_config(change: dict[str, Any], pointer: str, severity: str, message: st
 
 @pytest.mark.parametrize(
     "text",
-    ["/a/b", "/", "system.slice:docker:0123", ":x:y", "-.slice::y", "a-b.slice:crio:0123", ""],
+    ["/a/b", "/", "system.slice:docker:0123", ":x:y", "-.slice::y", "a-b.slice:crio:0123"],
 )
 def test_cgroups_paths_of_both_drivers(text: str) -> None:
     found = findings("config", merged(CONFIG, path(text)))
@@ -250,9 +328,14 @@ def test_one_error_hides_no_other() -> None:
         {"annotations": {"org.ocihook/weight": "3"}},
         # Text of others, in any case.
         {"annotations": {"Path": "x", "CPUS": "y"}},
-        unified(CPU_WEIGHT="7"),
         cpu(shares=2),
         cpu(shares=262144),
+        cpu(quota=(1 << 44) - 1),
+        # Runtimes write nothing then, and start it.
+        unified(cpu_weight="", cpu_max="", cpu_idle="", cpu_max_burst="", cpuset_cpus=""),
+        unified(cpu_weight_nice="-20", cpuset_cpus_partition="isolated\n", memory_high="max"),
+        {"hostname": "x", "linux": {"namespaces": [{"type": "cgroup"}, {"type": "uts"}]}},
+        process(env=["A="], rlimits=[{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1}]),
     ],
 )
 def test_what_nothing_is_said_of(change: dict[str, Any]) -> None:

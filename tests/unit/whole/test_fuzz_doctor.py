@@ -17,7 +17,7 @@ from wild import mutated_bytes, mutated_node
 
 from ocihook import paths
 from ocihook.config import compiling
-from ocihook.doctor import engine_conf, hooks_engines, hooks_format, runtimes
+from ocihook.doctor import engine_conf, go_json, hooks_engines, hooks_format, runtimes
 from ocihook.doctor.engine_conf import MalformedSettings
 from ocihook.doctor.examination import document, examine
 from ocihook.doctor.quirks import known
@@ -64,7 +64,7 @@ def test_files_of_hooks_d(watch: Watch) -> None:
     verdicts = {"sound": 0, "faulty": 0}
 
     def judge(data: bytes) -> None:
-        found, fault = hooks_format.parse(data)
+        found, fault = go_json.parse(data)
         if not fault:
             fault, program = hooks_format.judge(found)
             assert isinstance(program, str)

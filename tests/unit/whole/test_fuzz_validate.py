@@ -86,7 +86,8 @@ def test_a_sample_goes_through_the_command(tmp_path: Path) -> None:
     statuses = []
     for number in range(PARTS["command"]):
         kind, data = chance.choice([each for each in documents if each[0] != "text"])
-        data = list(MUTATIONS.values())[number % 2](chance, data)
+        if number % 4 != 3:
+            data = list(MUTATIONS.values())[number % 2](chance, data)
         report = judged(path, kind, data)
         done = CliRunner().invoke(cli.app, ["validate", "--json", "--kind", kind, str(path)])
         assert json.loads(done.stdout)["errors"] == report["errors"]

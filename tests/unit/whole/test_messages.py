@@ -103,7 +103,10 @@ def place() -> Iterator[Place]:
     root = Path(tempfile.mkdtemp(prefix="ocihook-test-"))
     root.chmod(0o755)
     fake = FakeHost(root)
-    text = '{"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}}\n'
+    text = (
+        '{"ociVersion": "1.2.0", "linux": {"namespaces": [{"type": "cgroup"}]}, "mounts": [],'
+        ' "process": {"cwd": "/", "args": ["true"]}, "root": {"path": "/"}}\n'
+    )
     bundles = [fake.write(f"/{name}/config.json", text).parent for name in ("bare", "injected")]
     bundle.inject(bundles[1], fake.path(HOOK_PROGRAM), dry_run=False, force=False)
     out = root / "out"
