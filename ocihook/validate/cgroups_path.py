@@ -19,12 +19,8 @@ def check(document: Any) -> Iterator[Finding]:
     text = member(document, str, *_PATH)
     if text is None:
         return  # the runtime chooses one
-    if not text:
-        yield error(
-            "is empty: crun takes the root of the hierarchy, and at the container's end kills every"
-            " process of the machine; leave the member out",
-            *_PATH,
-        )
+    if not text.strip():
+        yield error("is blank: leave the member out if the runtime is to choose", *_PATH)
     elif "\n" in text:
         yield error("a newline, which no cgroup may have in its name", *_PATH)
     elif text.startswith("/"):

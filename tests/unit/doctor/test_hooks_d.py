@@ -177,17 +177,6 @@ def test_a_directory_that_is_none_stops_podman(fake: FakeHost, target: str, why:
     ]
 
 
-def test_what_can_be_read_for_ever_is_not(fake: FakeHost) -> None:
-    """podman 5.4.2 waits for the other end of a FIFO, with each container."""
-    fifo = fake.path(OTHER)
-    os.mkfifo(fifo)
-    fake.path(f"{HOOKS_DIR}/20-zeros.json").symlink_to("/dev/zero")
-    assert [evidence.partition("; ")[0] for _, _, evidence, _ in fake.bad("hooks.d")] == [
-        f"{OTHER}: not a regular file",
-        f"{HOOKS_DIR}/20-zeros.json: not a regular file",
-    ]
-
-
 @pytest.mark.parametrize(
     ("program", "why"),
     [

@@ -166,7 +166,7 @@ N = "/linux/namespaces"
         (process(rlimits=[{"type": "RLIMIT_CPU", "soft": 2, "hard": 1}]),
          "/process/rlimits/0/soft", "error", "2 is more than the hard limit of 1"),
         # cgroupsPath.
-        (path(""), P, "error", "is empty: crun takes the root of the hierarchy, and at the"),
+        (path(" "), P, "error", "is blank: leave the member out if the runtime is to choose"),
         (path("/a\nb"), P, "error", "a newline, which no cgroup may have in its name"),
         # What runtimes alone refuse.
         (process(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 9}),
