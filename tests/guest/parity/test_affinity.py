@@ -12,6 +12,9 @@ from waiting import until
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
+LONGEST_TURN_NS = 20_000_000
+"""On average, of a task that takes turns with others: a slice of two ticks of 4 ms at most."""
+
 
 @pytest.mark.kernel
 def test_weights_between_bound_tasks() -> None:
@@ -60,12 +63,19 @@ def test_nice_between_bound_tasks(cells: Workloads) -> None:
 @pytest.mark.once
 @pytest.mark.alone
 def test_many_bound_tasks_get_no_more_than_one(cells: Workloads) -> None:
-    """80 of one cell and one of another on CPU 0, more than are weighed: half of it for each."""
+    """80 of one cell and one of another on CPU 0, more than are weighed: half of it for each.
+
+    In turn: hidden behind the others, the one would have its half in few long pieces.
+    """
     many, one = cells("many"), cells("one")
     many.burn(80, cpus="0")
     one.burn(1, cpus="0")
     cells.begin()
+    before = one.use()
     demand_ratio(one, many, 1.0, rel=0.12)
+    used = one.use()
+    turn_ns = (used.run_ns - before.run_ns) / (used.slices - before.slices)
+    assert turn_ns < LONGEST_TURN_NS
 
 
 @pytest.mark.once
