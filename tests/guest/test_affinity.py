@@ -139,6 +139,9 @@ def test_busy_task_that_is_moved_in_leaves_the_other_cpus(cells: Workloads) -> N
         os.sched_setaffinity(task, {0, 1})
         (cell.cgroup / "cgroup.procs").write_text(str(task))
         demand_on([task], {1})
+        # Nor does it go back, though half of CPU 1 is less than all of CPU 0.
+        with busy(1, cpus="1"):
+            demand_on([task], {1})
 
 
 @pytest.mark.kernel
