@@ -15,7 +15,7 @@ _ALL = (1 << cpulist.MAX_CPUS) - 1
 class Machine(NamedTuple):
     """Masks of the CPUs that are online, of the NUMA nodes, and of the CPUs that may ever be there.
 
-    Every bit where nobody says.
+    Every bit if no file says.
     """
 
     online: int
