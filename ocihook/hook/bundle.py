@@ -34,7 +34,7 @@ class Bundle:
     of ``linux.resources.cpu``, ``weight`` is ``cpu.weight`` of ``linux.resources.unified``, whose
     other values have replaced their counterparts, as a runtime applies them last.
     ``namespaces`` maps a type to its path, None for a new one; ``policy`` is that of
-    ``process.scheduler``.
+    ``process.scheduler``. ``faults`` are what a runtime starts the container with all the same.
     """
 
     __slots__ = (
@@ -44,6 +44,7 @@ class Bundle:
         "cpus",
         "exec_final",
         "exec_initial",
+        "faults",
         "idle",
         "mems",
         "namespaces",
@@ -68,8 +69,9 @@ class Bundle:
         resources = linux.table("resources")
         cpu = resources.table("cpu")
         self.annotations = config.texts("annotations")
-        self.exec_initial = _mask(affinity, "initial")
-        self.exec_final = _mask(affinity, "final")
+        self.faults: list[InputError] = []
+        self.exec_initial = self._mask(affinity, "initial")
+        self.exec_final = self._mask(affinity, "final")
         self.policy = process.table("scheduler").text("policy")
         self.cgroups_path = linux.text("cgroupsPath")
         self.namespaces = _namespaces(linux)
@@ -85,6 +87,19 @@ class Bundle:
         self.weight: int | None = None
         if resources.texts("unified"):
             self._unify(resources.table("unified"))
+
+    def _mask(self, fields: Fields, key: str) -> int:
+        """Read a list that runtimes read themselves, where they use it.
+
+        One that is malformed is none: runc from 1.3 on does not start the container; older ones and
+        crun, which needs it for `exec` alone, do, and then it is no reason to have no cell.
+        """
+        text = fields.text(key)
+        try:
+            return cpulist.parse(text) if text else 0
+        except CpulistError as error:
+            self.faults.append(fields.error(key, str(error)))
+            return 0
 
     def _unify(self, unified: Fields) -> None:
         """Take what is written after all else; of no text nothing is written."""
@@ -184,19 +199,6 @@ def _kernels_mask(fields: Fields, key: str) -> int:
         return kernel_cpulist.parse(text, last)
     except CpulistError as error:
         raise fields.error(key, str(error)) from None
-
-
-def _mask(fields: Fields, key: str) -> int:
-    """Read a list that runtimes read themselves, where they use it.
-
-    One that is malformed is none: runc from 1.3 on does not start the container; older ones and
-    crun, which needs it for `exec` alone, do, and then it is no reason to have no cell.
-    """
-    text = fields.text(key)
-    try:
-        return cpulist.parse(text) if text else 0
-    except CpulistError:
-        return 0
 
 
 def _namespaces(linux: Fields) -> dict[str, str | None]:

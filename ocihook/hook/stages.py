@@ -119,6 +119,7 @@ def _enrol(state: ContainerState, pid: int) -> None:
                 missing = _grant(spec, home, state.cell, state.policy)
     if missing:
         raise OwnCpusTaken(missing, "see: ocihook cells")
+    state.notes.extend(config.faults)
     if config.policy in bundle.REALTIME_POLICIES:
         state.notes.append(
             BundleError(

@@ -69,6 +69,10 @@ def test_an_affinity_that_no_runtime_read_is_none(text: str) -> None:
     document = {"process": {"execCPUAffinity": {"initial": text, "final": text}}}
     parsed = bundles.parse(json.dumps(document).encode())
     assert (parsed.exec_initial, parsed.exec_final) == (0, 0)
+    assert [fault.args[0].split(": ")[1] for fault in parsed.faults] == [
+        "process.execCPUAffinity.initial",
+        "process.execCPUAffinity.final",
+    ]
 
 
 def test_unified_without_a_text_writes_nothing() -> None:

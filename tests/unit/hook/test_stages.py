@@ -243,6 +243,18 @@ def test_a_missing_bundle(make: Make, scheduler: Scheduler, marks: list[bytes]) 
     assert "/nonexistent/config.json: no such file" in str(state.notes[0])
 
 
+def test_an_affinity_that_is_not_used_is_told(
+    make: Make, bundle: Path, scheduler: Scheduler, marks: list[bytes]
+) -> None:
+    document = {"process": {"execCPUAffinity": {"final": "0-x"}}}
+    (bundle / "config.json").write_text(json.dumps(document))
+    state = make()
+    stages.create_runtime(state)
+    assert len(scheduler.registered) == len(marks) == 1
+    (note,) = state.notes
+    assert "process.execCPUAffinity.final: " in note.args[0]
+
+
 @pytest.mark.parametrize(
     ("policy", "notes"), [("SCHED_RR", 1), ("SCHED_DEADLINE", 1), ("SCHED_BATCH", 0)]
 )
