@@ -342,16 +342,6 @@ u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __ksym;
 u32 bpf_cpumask_any_and_distribute(const struct cpumask *a,
 				   const struct cpumask *b) __ksym;
 
-static __always_inline void set_slice(struct task_struct *p, u64 slice_ns)
-{
-	if (slice_ns == p->scx.slice)
-		return;
-	if (scx_bpf_task_set_slice)
-		scx_bpf_task_set_slice(p, slice_ns);
-	else
-		p->scx.slice = slice_ns;
-}
-
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 #define UNROLLED _Pragma("clang loop unroll(full)")

@@ -35,6 +35,16 @@ static __always_inline u64 task_cost(struct task_struct *p, u64 run_ns)
 	return run_ns * 100 / (p->scx.weight ?: 1);
 }
 
+static __always_inline void set_slice(struct task_struct *p, u64 slice_ns)
+{
+	if (slice_ns == p->scx.slice)
+		return;
+	if (scx_bpf_task_set_slice)
+		scx_bpf_task_set_slice(p, slice_ns);
+	else
+		p->scx.slice = slice_ns;
+}
+
 /*
  * Give the task the slice that begins now, and charge its cell for it. A slice
  * is short where other cells wait for the CPU. A task that comes back to what

@@ -22,6 +22,12 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EROFS)
+_KERNELS = (
+    ("/sys/fs/bpf", "look whether bpffs is mounted there, and not read-only"),
+    ("/proc", "look whether procfs is mounted there"),
+    ("/sys", "look whether sysfs is mounted there"),
+)
+"""The kernel's file systems, the innermost first, and a hint if one is not as on any host."""
 
 
 def say(text: str) -> None:
@@ -38,13 +44,6 @@ def flush() -> None:
     """Write what is buffered, while an error can still be told."""
     if sys.stdout is not None:  # closed by who started us
         sys.stdout.flush()
-
-
-_KERNELS = (
-    ("/sys/fs/bpf", "look whether bpffs is mounted there, and not read-only"),
-    ("/proc", "look whether procfs is mounted there"),
-    ("/sys", "look whether sysfs is mounted there"),
-)
 
 
 def give_up(error: OSError) -> NoReturn:
