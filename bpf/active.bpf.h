@@ -54,6 +54,18 @@ static __always_inline void count_nested(struct task_ctx *tctx, s64 more)
 		__sync_fetch_and_add(&box->nr_nested, more);
 }
 
+/* Count the task among the narrow ones of its node, or not any more. */
+static __always_inline void count_narrow(struct task_ctx *tctx)
+{
+	struct cell_objects *node = objects_of(tctx->counted_cell);
+	bool narrow = tctx->counted && tctx->narrow;
+
+	if (!node || narrow == tctx->counted_narrow)
+		return;
+	tctx->counted_narrow = narrow;
+	__sync_fetch_and_add(&node->nr_narrow, narrow ? 1 : -1);
+}
+
 static __always_inline void count_runnable(struct task_ctx *tctx)
 {
 	struct cell *c = cell_at(tctx->cell);
@@ -64,6 +76,7 @@ static __always_inline void count_runnable(struct task_ctx *tctx)
 	tctx->counted_cell = tctx->cell;
 	tctx->counted_box = tctx->box;
 	count_nested(tctx, 1);
+	count_narrow(tctx);
 	if (READ_ONCE(c->limited))
 		count_limits(tctx);
 	if (__sync_fetch_and_add(&c->nr_runnable, 1) == 0) {
@@ -95,6 +108,7 @@ static __always_inline void uncount_runnable(struct task_ctx *tctx)
 		return;
 	tctx->counted = false;
 	count_nested(tctx, -1);
+	count_narrow(tctx);
 	if (tctx->counted_limits[0])
 		uncount_limits(tctx);
 	if (__sync_fetch_and_sub(&c->nr_runnable, 1) == 1)

@@ -7,7 +7,8 @@
  * run there. Only a task that is `bound` waits in the queue of one CPU: where
  * that is the only one it may use; where execCPUAffinity holds it to some, of
  * which the kernel knows nothing; and where it is a guest, which may use none
- * of the CPUs on which its cell has first claim.
+ * of the CPUs on which its cell has first claim. Others do for one turn, where
+ * the vtime of their node is of other CPUs than theirs: see excess.bpf.h.
  */
 #ifndef OCIHOOK_AFFINITY_BPF_H
 #define OCIHOOK_AFFINITY_BPF_H
@@ -140,19 +141,19 @@ static __always_inline bool may_run_on(struct task_struct *p,
 static __always_inline s32 bound_cpu(struct task_struct *p,
 				     struct task_ctx *tctx)
 {
-	const struct cpumask *within = NULL, *online;
 	s32 cpu = scx_bpf_task_cpu(p);
+	const struct cpumask *online;
 	struct cpu_ctx *there;
+	int i;
 
 	if (may_run_on(p, tctx, cpu))
 		return cpu;
-	if (tctx->confined)
-		within = exec_mask_of(tctx->box);
-	if (within) {
-		cpu = bpf_cpumask_any_and_distribute(within, p->cpus_ptr);
-		there = cpu_at(cpu);
-		if (cpu < scx_bpf_nr_cpu_ids() && there && !there->offline)
-			return cpu;
+	bpf_for(i, 0, MAX_CPUS) {
+		there = cpu_at(i);
+		if (!tctx->confined || i >= scx_bpf_nr_cpu_ids() || !there)
+			break;
+		if (!there->offline && may_run_on(p, tctx, i))
+			return i;
 	}
 	/* Its affinity may have CPUs that are offline, from the start even. */
 	online = scx_bpf_get_online_cpumask();

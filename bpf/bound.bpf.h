@@ -20,6 +20,7 @@
 
 #include "maps.bpf.h"
 #include "clock.bpf.h"
+#include "excess.bpf.h"
 #include "exempt.bpf.h"
 #include "own.bpf.h"
 #include "throttle.bpf.h"
@@ -33,19 +34,6 @@ enum {
 /* How a task was weighed. After one that goes first none need be. */
 enum weighed { WEIGHED, STOPPED, GOES_FIRST };
 
-/* The best task of the queue; without one, `pid` is 0. */
-struct bound {
-	/* Vtime of its node, and its own. */
-	u64 key;
-	u64 vtime;
-	u32 slot;
-	s32 pid;
-	/* Whether its cell has first claim here, or its turn has come. */
-	bool home;
-	/* Whether it has waited for stall_ns. */
-	bool overdue;
-};
-
 /* Whether the task goes before the best one so far; both have first claim. */
 static __always_inline bool is_better(const struct bound *best,
 				      const struct task_ctx *tctx, u64 key)
@@ -55,13 +43,14 @@ static __always_inline bool is_better(const struct bound *best,
 	return time_before(key, best->key);
 }
 
-/* Whether a limit stops the task. */
+/* Whether a limit stops the task, or its cell has lost this CPU. */
 static __always_inline bool is_stopped(struct task_struct *p,
-				       const struct task_ctx *tctx, u64 now)
+				       struct task_ctx *tctx, s32 cpu, u64 now)
 {
 	const struct cell *c = cell_at(tctx->cell);
 
-	return c && !task_may_run(p, tctx, c, now);
+	return (c && !task_may_run(p, tctx, c, now)) ||
+	       (!tctx->bound && !may_run_on(p, tctx, cpu));
 }
 
 /*
@@ -79,7 +68,7 @@ __noinline int weigh_task(struct bound *best __arg_nonnull,
 
 	if (!here || !tctx)
 		return WEIGHED;
-	if (is_stopped(p, tctx, now))
+	if (is_stopped(p, tctx, cpu, now))
 		return STOPPED;
 	c = cell_at(tctx->cell);
 	box = cell_at(tctx->box);

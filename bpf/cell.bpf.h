@@ -194,6 +194,7 @@ static __always_inline void refresh_cell(struct task_struct *p,
 		join_node(tctx, &place);
 	follow_cpuset(p, tctx->box);
 	compare_affinity(p, tctx);
+	count_narrow(tctx);
 	tctx->cgid = cgid;
 	tctx->seq = seq;
 }

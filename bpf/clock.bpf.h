@@ -67,48 +67,6 @@ static __always_inline u64 lag_of(u32 slot, const struct cell *c)
 	return lag;
 }
 
-/* By how much the node's vtime was moved up to floors, in all. */
-static __always_inline u64 lifted_by(u32 slot)
-{
-	const struct cell_objects *node = objects_of(slot);
-
-	return node ? READ_ONCE(node->lifted) : 0;
-}
-
-/*
- * A node may be far ahead of all that runs on a CPU: by what its tasks used
- * elsewhere, or since it was placed where others ran ahead. Its task that may
- * run there alone is not to pay for that. So while it waits there, its node
- * counts as ahead by what one may be, and by what it uses from then on; what
- * another task of it that wakes up elsewhere lifts it by does not count. And it
- * is that, if no other task of it is runnable.
- */
-static __always_inline void set_excess(struct task_ctx *tctx, struct cell *c,
-				       const struct cpu_ctx *there)
-{
-	u64 ceiling = READ_ONCE(there->clock) + lag_of(tctx->cell, c);
-	u64 vtime = READ_ONCE(c->vtime);
-
-	tctx->excess = 0;
-	tctx->lifted = lifted_by(tctx->cell);
-	if (!time_before(ceiling, vtime))
-		return;
-	if (READ_ONCE(c->nr_runnable) > 1) {
-		tctx->excess = vtime - ceiling;
-		return;
-	}
-	__sync_val_compare_and_swap(&c->vtime, vtime, ceiling);
-	follow_vtime(tctx->cell, c);
-}
-
-/* The vtime of its node by which a bound task is weighed. */
-static __always_inline u64 bound_key(const struct task_ctx *tctx,
-				     const struct cell *c)
-{
-	return READ_ONCE(c->vtime) - tctx->excess -
-	       (lifted_by(tctx->cell) - tctx->lifted);
-}
-
 /*
  * A node that slept, or cannot use what it is owed, saves up two slices of its
  * own and no more; but no less than two of a sibling of the default weight. For
@@ -118,6 +76,7 @@ static __always_inline u64 bound_key(const struct task_ctx *tctx,
  * A node that was active all the time keeps all that it is owed where its task
  * is narrow, since others run ahead where it may not run, and where a limit
  * keeps it behind: else nodes below one limit lost what they owe each other.
+ * Nor does another task of it take that away (hold_back()).
  * Elsewhere it keeps LAG_ACTIVE times as much as one that slept. For its share
  * was a smaller one while a heavy task beside its parent was awake, and what it
  * is owed from then is of that scale: cut to the scale of now, siblings of
@@ -147,8 +106,10 @@ static __always_inline void limit_lag(struct task_struct *p,
 	} else if (tctx->first) {
 		ceiling = tctx->narrow ? clock + lag : 0;
 	} else {
-		lag = tctx->narrow || READ_ONCE(c->limited) ? LAG_MAX
-							    : LAG_ACTIVE * lag;
+		lag = tctx->narrow || READ_ONCE(c->limited) ||
+				      READ_ONCE(node->nr_narrow)
+			      ? LAG_MAX
+			      : LAG_ACTIVE * lag;
 	}
 	/* It slept until the clock was half way round: 208 days of 512 CPUs. */
 	if (time_before(clock + LEAD_MAX, vtime))

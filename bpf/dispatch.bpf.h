@@ -20,6 +20,7 @@
 #include "order.bpf.h"
 #include "pick.bpf.h"
 #include "queue.bpf.h"
+#include "rivals.bpf.h"
 #include "share.bpf.h"
 #include "throttle.bpf.h"
 
@@ -74,64 +75,20 @@ __noinline int take_any(s32 cpu, u32 nr_dispatches, u64 now)
 	return taken;
 }
 
-/* Whether the best task of the CPU's own queue goes before a node's. */
-static __always_inline bool goes_before_pick(const struct bound *best, s32 cpu,
-					     const struct pick *pick)
+/* See what waits in the CPU's own queue. */
+static __always_inline void see_bound(s32 cpu, struct cpu_ctx *here,
+				      const struct prev *prev, u64 now)
 {
-	u64 head;
-
-	if (pick->slot < 0)
-		return true;
-	if (pick->stalled)
-		return false;
-	if (pick->home != best->home)
-		return best->home;
-	if (pick->slot != best->slot)
-		return time_before(best->key, pick->key);
-	return !cell_head_vtime(best->slot, cpu, &head) ||
-	       time_before(best->vtime, head);
-}
-
-/* And before the task that was running: a tie is the waiting task's. */
-static __always_inline bool goes_before_prev(const struct bound *best,
-					     const struct prev *prev)
-{
-	if (!prev->c || prev->home != best->home)
-		return !prev->c || best->home;
-	if (prev->tctx->cell != best->slot)
-		return !time_before(READ_ONCE(prev->c->vtime), best->key);
-	return !time_before(prev->tctx->vtime, best->vtime);
-}
-
-/* Serve the CPU's own queue where its best task goes before all others. */
-static __always_inline bool take_bound(s32 cpu, struct cpu_ctx *here,
-				       const struct pick *pick,
-				       const struct prev *prev, u64 now)
-{
-	struct bound best;
-
-	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0)
-		return false;
-	weigh_bound(&best, cpu, now);
-	here->by_time = best.overdue;
-	here->clock_ceiling = best.key;
-	if (!best.pid ||
-	    (!best.overdue && !(goes_before_pick(&best, cpu, pick) &&
-				goes_before_prev(&best, prev))))
-		return false;
-	return take_of_cpu(cpu, best.pid, now);
-}
-
-/* Serve the CPU's own queue: other CPUs took what went before its tasks. */
-static __always_inline void take_left(s32 cpu, u64 now)
-{
-	struct bound best;
-
+	here->best.pid = 0;
 	if (scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0)
 		return;
-	weigh_bound(&best, cpu, now);
-	if (best.pid)
-		take_of_cpu(cpu, best.pid, now);
+	here->last.may_go_on = prev->c;
+	here->last.home = prev->home;
+	if (prev->tctx) {
+		here->last.slot = prev->tctx->cell;
+		here->last.vtime = prev->tctx->vtime;
+	}
+	weigh_bound(&here->best, cpu, now);
 }
 
 /*
@@ -183,7 +140,8 @@ static __always_inline bool take_of_node(u32 slot, s32 cpu, u32 nr_dispatches,
 }
 
 /*
- * Take a task of the best cell, or let the one that was running go on. CPUs
+ * Take a task of the best cell or of the CPU's own queue, or let the one that
+ * was running go on. CPUs
  * whose ticks coincide pick the same task, and one of them finds it gone: it
  * picks again by the same rule, the running task included. A node whose waiting
  * tasks may not run here is passed. (It once took any
@@ -199,6 +157,9 @@ static __always_inline bool take_best(s32 cpu, struct cpu_ctx *here,
 	int attempt;
 
 	bpf_for(attempt, 0, PICK_ATTEMPTS) {
+		taken = here->best.pid && take_bound(here, pick, cpu, now);
+		if (taken)
+			break;
 		here->by_time = false;
 		here->clock_ceiling =
 			pick->slot >= 0 && !pick->stalled ? pick->key : 0;
@@ -272,8 +233,8 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 		(pick.nr_waiting && prev.tctx && prev.tctx->cell != pick.slot);
 	if (here->contended)
 		WRITE_ONCE(contended_ns, now);
-	if (take_bound(cpu, here, &pick, &prev, now) ||
-	    take_best(cpu, here, &prev, &pick, now) ||
+	see_bound(cpu, here, &prev, now);
+	if (take_best(cpu, here, &prev, &pick, now) ||
 	    take_any(cpu, here->nr_dispatches, now))
 		return;
 	/*
@@ -283,7 +244,7 @@ static __always_inline void dispatch_cpu(s32 cpu, struct task_struct *p)
 	if (prev.c)
 		go_on(&prev, here);
 	else
-		take_left(cpu, now);
+		take_left(cpu, here, now);
 }
 
 #endif /* OCIHOOK_DISPATCH_BPF_H */

@@ -6,6 +6,7 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "clock.bpf.h"
+#include "excess.bpf.h"
 #include "grow.bpf.h"
 #include "idle.bpf.h"
 #include "preempt.bpf.h"
@@ -66,10 +67,31 @@ static __always_inline bool waits_in_node(struct task_struct *p,
 		!task_may_run(p, tctx, c, scx_bpf_now()));
 }
 
+/*
+ * Of two CPUs that the task may use, the one whose queue is shorter. It may
+ * move on each time it is enqueued; a bound task has but one.
+ */
+static __always_inline s32 shorter_queue(struct task_struct *p,
+					 struct task_ctx *tctx, s32 cpu)
+{
+	struct cpu_ctx *there;
+	s32 other;
+
+	if (tctx->bound || scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)) <= 0)
+		return cpu;
+	other = bpf_cpumask_any_distribute(p->cpus_ptr);
+	there = cpu_at(other);
+	if (!there || there->offline || !may_run_on(p, tctx, other) ||
+	    scx_bpf_dsq_nr_queued(CPU_DSQ(other)) >=
+		    scx_bpf_dsq_nr_queued(CPU_DSQ(cpu)))
+		return cpu;
+	return other;
+}
+
 /* Into the queue of one CPU: an idle one, else where the task last ran. */
 static __always_inline void enqueue_bound(struct task_struct *p,
 					  struct task_ctx *tctx, struct cell *c,
-					  u64 enq_flags)
+					  bool held_back, u64 enq_flags)
 {
 	struct cell_stats *stats = stats_of(tctx->box);
 	bool may = task_may_run(p, tctx, c, scx_bpf_now());
@@ -78,7 +100,7 @@ static __always_inline void enqueue_bound(struct task_struct *p,
 	s64 lead;
 
 	if (cpu < 0)
-		cpu = bound_cpu(p, tctx);
+		cpu = shorter_queue(p, tctx, bound_cpu(p, tctx));
 	there = cpu_at(cpu);
 	if (!there) {
 		/* Not seen: ops.init refuses more CPUs than there is room for.
@@ -88,7 +110,7 @@ static __always_inline void enqueue_bound(struct task_struct *p,
 	}
 	if (stats)
 		__sync_fetch_and_add(&stats->nr_narrow, 1);
-	set_excess(tctx, c, there);
+	set_excess(tctx, c, there, held_back);
 	count_bound(tctx);
 	scx_bpf_dsq_insert(p, CPU_DSQ(cpu), SLICE_NS, enq_flags);
 	/* Asked again: the CPU may have looked before the task was there. */
@@ -149,6 +171,7 @@ static __always_inline void enqueue_task(struct task_struct *p,
 					 struct task_ctx *tctx, u64 enq_flags)
 {
 	struct cell *c = cell_at(tctx->cell);
+	bool held_back;
 
 	if (!c)
 		return;
@@ -165,10 +188,12 @@ static __always_inline void enqueue_task(struct task_struct *p,
 	}
 	limit_lag(p, tctx, c);
 	limit_task_lag(p, tctx, c);
-	if (preempt_at_once(p, tctx, c, enq_flags))
+	held_back = hold_back(p, tctx, c);
+	if (!held_back && preempt_at_once(p, tctx, c, enq_flags))
 		return;
-	if (tctx->bound && !waits_in_node(p, tctx, c))
-		enqueue_bound(p, tctx, c, enq_flags);
+	if ((tctx->bound || held_back || is_outrun(p, tctx, c)) &&
+	    !waits_in_node(p, tctx, c))
+		enqueue_bound(p, tctx, c, held_back, enq_flags);
 	else
 		enqueue_free(p, tctx, c, enq_flags);
 }

@@ -18,6 +18,7 @@
 #include "maps.bpf.h"
 #include "affinity.bpf.h"
 #include "clock.bpf.h"
+#include "excess.bpf.h"
 #include "own.bpf.h"
 #include "pick.bpf.h"
 #include "queue.bpf.h"
@@ -90,7 +91,8 @@ static __always_inline s64 lead_over(struct task_ctx *tctx,
 	if (home != READ_ONCE(there->running_home))
 		return home ? CLAIM_LEAD : 0;
 	running = cell_at(slot);
-	vtime = tctx->bound ? bound_key(tctx, c) : READ_ONCE(c->vtime);
+	vtime = tctx->bound || tctx->counted_bound ? bound_key(tctx, c)
+						   : READ_ONCE(c->vtime);
 	return running ? READ_ONCE(running->vtime) - vtime -
 				 cost_at(share_of(slot), PREEMPT_NS)
 		       : 0;

@@ -121,6 +121,8 @@ struct task_ctx {
 	u32 counted_box;
 	u32 counted_limits[LIMITS_COUNTED];
 	bool counted;
+	/* Whether it is counted among the narrow ones of that node. */
+	bool counted_narrow;
 	/* Whether it is counted among those that wait in a node's queue; of
 	 * which node, and in which lane. */
 	bool queued;
@@ -138,8 +140,8 @@ struct task_ctx {
 	bool narrow;
 	/* Waits in the queue of one CPU; why, stands in affinity.bpf.h. */
 	bool bound;
-	/* By how much less its node's vtime counts, while it is bound, and
-	 * how much that was lifted until then: see clock.bpf.h. */
+	/* By how much less its node's vtime counts while it waits for one CPU,
+	 * modulo 2^64; how much that was lifted until then: see clock.bpf.h. */
 	u64 excess;
 	u64 lifted;
 	/* May use none of the CPUs on which its cell has first claim. */
@@ -190,6 +192,8 @@ struct cell_objects {
 	 * which parent that is. Weights here are in units of 1/WEIGHT_ONE. */
 	u32 counted_weight;
 	u32 counted_parent;
+	/* Runnable tasks of it that are narrow. */
+	s64 nr_narrow;
 	/* Tasks in its queues, and those on their way from there to a CPU. */
 	s64 nr_queued;
 	/* Tasks of it in the queues of CPUs. */
@@ -202,6 +206,9 @@ struct cell_objects {
 	u32 dying;
 	/* By how much its vtime was moved up to a floor, in all. */
 	u64 lifted;
+	/* What its vtime counts more for its tasks that may run everywhere,
+	 * while it is far behind for its narrow ones: see clock.bpf.h. */
+	u64 wide_lead;
 	/* Its vtime is not yet one of the CPUs where its tasks run. */
 	u32 unplaced;
 	/* When weight and limit were last read from the kernel. */
@@ -210,6 +217,27 @@ struct cell_objects {
 	 * the last task that came into one: see grow.bpf.h. */
 	u32 nr_queues;
 	u32 last_llc;
+};
+
+/* The best task of a CPU's own queue; without one, `pid` is 0. */
+struct bound {
+	/* Vtime of its node, and its own. */
+	u64 key;
+	u64 vtime;
+	u32 slot;
+	s32 pid;
+	/* Whether its cell has first claim here, or its turn has come. */
+	bool home;
+	/* Whether it has waited for stall_ns. */
+	bool overdue;
+};
+
+/* The task that was running, where it may go on: its node, and its vtime. */
+struct last {
+	u64 vtime;
+	u32 slot;
+	bool may_go_on;
+	bool home;
 };
 
 struct cpu_ctx {
@@ -249,6 +277,9 @@ struct cpu_ctx {
 	u64 running_since_ns;
 	/* Switches while a recording is made; written by the CPU itself. */
 	u32 nr_switches;
+	/* What a dispatch compares. Here, since its stack is used up. */
+	struct bound best;
+	struct last last;
 };
 
 #endif /* OCIHOOK_STATE_BPF_H */
