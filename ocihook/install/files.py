@@ -3,7 +3,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ocihook.errors import InstallError
@@ -41,7 +42,7 @@ def place(
 ) -> Step:
     """Write `content` to `path` in one step: a new file beside it, synced, then renamed.
 
-    Directories above it are made as needed, mode 0755.
+    Directories above it are made as needed, mode 0755 whatever the umask is.
 
     Args:
         force: overwrite a file that is not ours.
@@ -60,11 +61,33 @@ def place(
         if current is not None and not ours(current) and not force:
             raise InstallError(f"{path}: is not ocihook's", "move it away, or use --force")
         if not dry_run:
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_directory(path.parent)
             _replace(path, content, mode)
     except OSError as error:
         raise _failure(path, "placed", error) from error
     return "placed", path
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it that are missing, mode 0755 whatever the umask is.
+
+    Raises:
+        OSError: something else is in the way, or the system refuses.
+    """
+    missing = [each for each in (path, *path.parents) if not each.is_dir()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o755)
+        each.chmod(0o755)
+
+
+@contextmanager
+def usual_umask() -> Iterator[None]:
+    """Have what others make for us be writable by its owner alone, and readable by all."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:

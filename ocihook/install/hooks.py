@@ -147,7 +147,8 @@ def _compile(dry_run: bool) -> list[Step]:
     if not os.access(package, os.W_OK):
         return []  # the distribution's package, which ships them
     if not dry_run:
-        compileall.compile_dir(package, quiet=2)
+        with files.usual_umask():
+            compileall.compile_dir(package, quiet=2)
         pack.write(package.parent)
     return [("compiled", package)]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ocihook.errors import InstallError
 from ocihook.hook import unpack
+from ocihook.install import files
 
 MAX_BYTES = 1 << 20
 """The launcher reads no more; it is 120,000 by now."""
@@ -65,22 +66,20 @@ def content(directory: Path) -> bytes:
 
 
 def write(directory: Path) -> None:
-    """Write the file in one step: hooks may be reading it.
+    """Write the file in one step, mode 0644 whatever the umask is: hooks may be reading it.
 
     Raises:
         InstallError: when it cannot be written.
     """
     target = path(directory)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(exist_ok=True)
-        temporary.write_bytes(content(directory))
-        temporary.replace(target)
+        files.make_directory(target.parent)
+        made = content(directory)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         problem = os.strerror(error.errno or 0).lower()
         hint = "run as the owner of that directory, or install the wheel anew"
         raise InstallError(f"{target}: cannot be written: {problem}", hint) from error
+    files.replace(target, made, 0o644)
 
 
 def _packed(directory: Path, name: str) -> "unpack.Packed":

@@ -13,16 +13,24 @@ def ours(content: bytes) -> bool:
     return content.startswith(b"ours")
 
 
-def test_place_makes_directories_and_sets_the_mode(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_place_makes_directories_and_sets_the_mode(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "a" / "b" / "file"
-    old = os.umask(0o077)
+    old = os.umask(umask)
     try:
         assert files.place(path, b"ours", 0o755, ours) == ("placed", path)
     finally:
         os.umask(old)
     assert path.read_bytes() == b"ours"
-    assert path.stat().st_mode & 0o7777 == 0o755
+    for each in (path, path.parent, path.parent.parent):
+        assert each.stat().st_mode & 0o7777 == 0o755
     assert os.listdir(path.parent) == ["file"]
+
+
+def test_place_leaves_directories_that_are_there_as_they_are(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    files.place(tmp_path / "file", b"ours", 0o644, ours)
+    assert tmp_path.stat().st_mode & 0o7777 == 0o700
 
 
 def test_place_again_keeps_the_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,38 @@ def test_it_cannot_be_written(installed: Installed) -> None:
     installed.pack.unlink()
     installed.pack.mkdir()
     (installed.pack / "file").touch()
-    with pytest.raises(InstallError, match=r"\.pack: cannot be written: .+ \(run as the owner"):
+    with pytest.raises(InstallError, match=r"\.pack: is no plain file"):
         pack.write(installed.package.parent)
     assert list(installed.pack.parent.iterdir()) == [installed.pack]
+
+
+def test_its_directory_cannot_be_made(installed: Installed) -> None:
+    shutil.rmtree(installed.pack.parent)
+    installed.pack.parent.touch()
+    with pytest.raises(InstallError, match=r"\.pack: cannot be written: .+ \(run as the owner"):
+        pack.write(installed.package.parent)
+
+
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_only_its_owner_may_write_it(installed: Installed, umask: int) -> None:
+    """Its code runs as root, and what it says of its sources is as easily forged."""
+    shutil.rmtree(installed.pack.parent)
+    before = os.umask(umask)
+    try:
+        pack.write(installed.package.parent)
+    finally:
+        os.umask(before)
+    assert installed.pack.stat().st_mode & 0o7777 == 0o644
+    assert installed.pack.parent.stat().st_mode & 0o7777 == 0o755
+
+
+def test_no_link_in_place_of_a_half_written_one_is_followed(
+    installed: Installed, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    half = f"{installed.pack.name}.{os.getpid()}"
+    for name in (half, f".{half}.tmp"):
+        (installed.pack.parent / name).symlink_to(target)
+    with suppress(InstallError):  # what is there is in the way
+        pack.write(installed.package.parent)
+    assert not target.exists()
