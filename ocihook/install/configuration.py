@@ -12,6 +12,7 @@ from ocihook.errors import ConfigError
 from ocihook.hook.annotations import PREFIX
 from ocihook.install import files
 from ocihook.install.files import Step
+from ocihook.install.layout import below
 from ocihook.paths import CONFIG_FILE
 from ocihook.policy import Policy
 
@@ -45,10 +46,12 @@ def read(root: Path = Path("/")) -> Policy:
 
     Raises:
         ConfigError: something is wrong with it.
+        InstallError: a link leads to it from below a root other than "/".
     """
     path = str(_path(root))
+    follow = 0 if root == Path("/") else os.O_NOFOLLOW
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | follow)
     except FileNotFoundError:
         return Policy()
     except OSError as error:
@@ -79,7 +82,7 @@ def timeout_s(policy: Policy) -> int:
 
 
 def _path(root: Path) -> Path:
-    return root / Path(CONFIG_FILE).relative_to("/")
+    return below(root, Path(CONFIG_FILE))
 
 
 def _is_default(content: bytes) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ocihook.errors import InstallError
 from ocihook.install import configuration, files, launcher, pack
 from ocihook.install.files import Step
+from ocihook.install.layout import below
 from ocihook.paths import HOOK_PROGRAM, HOOKS_DIR
 from ocihook.policy import Policy
 
@@ -151,11 +152,6 @@ def _compile(dry_run: bool) -> list[Step]:
             compileall.compile_dir(package, quiet=2)
         pack.write(package.parent)
     return [("compiled", package)]
-
-
-def below(root: Path, path: Path) -> Path:
-    """Return an absolute path as one below `root`."""
-    return root / path.relative_to("/")
 
 
 def _absolute(*paths: Path) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from ocihook.install import configuration, files, hooks, marked, service
 from ocihook.install.files import Step
-from ocihook.install.hooks import below
-from ocihook.install.layout import Layout
+from ocihook.install.layout import Layout, below
 from ocihook.install.marked import Text
 from ocihook.policy import Policy
 
 RUNTIMES = ("podman", "cri-o", "bundle")
 """Who runs the hooks: an engine that reads hooks.d, or a bundle that names the program itself."""
+
+_SECTIONS = ("man1", "man5", "man8")
+"""Of the manual: where our pages are, and have been."""
 
 COMPLETIONS = {"bash": "ocihook", "zsh": "_ocihook", "fish": "ocihook.fish"}
 """What each shell wants its file to be called."""
@@ -108,10 +110,10 @@ def _remove_old_pages(
     places: Layout, placed: Iterable[tuple[Path, Text]], root: Path, dry_run: bool
 ) -> list[Step]:
     """Remove pages of commands that another version has had."""
-    manual = below(root, places.man)
     kept = {below(root, directory / text.name) for directory, text in placed}
-    found = sorted(set(manual.glob("man[158]/ocihook*.[158]")) - kept)
-    steps = [files.remove(path, marked.is_ours, dry_run=dry_run) for path in found]
+    sections = [below(root, places.man / section / "_").parent for section in _SECTIONS]
+    found = {page for each in sections for page in each.glob("ocihook*.[158]")}
+    steps = [files.remove(path, marked.is_ours, dry_run=dry_run) for path in sorted(found - kept)]
     return [step for step in steps if step[0] == "removed"]
 
 

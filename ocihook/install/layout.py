@@ -61,3 +61,24 @@ def layout(
         zsh=zsh,
         fish=share / "fish" / "vendor_completions.d",
     )
+
+
+def below(root: Path, path: Path) -> Path:
+    """Return an absolute path as one below `root`, on no way that leads out of it.
+
+    A link below a root other than "/" is refused wherever it leads: in an unpacked image it means
+    a place in the image, and the kernel would take one on this host.
+
+    Raises:
+        InstallError: a directory on the way is a symbolic link.
+    """
+    found = root
+    *directories, name = path.relative_to("/").parts
+    for each in directories:
+        found /= each
+        if root != Path("/") and found.is_symlink():
+            raise InstallError(
+                f"{found}: is a symbolic link, and what is below --root goes through none",
+                "name a place that has none, with --prefix, or make it a directory",
+            )
+    return found / name

@@ -58,6 +58,16 @@ def test_read(tmp_path: Path) -> None:
         configuration.read(tmp_path)
 
 
+def test_no_link_below_a_root_is_read(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "config.toml"
+    elsewhere.write_text("[limits]\nweight_max = 7\n")
+    path = tmp_path / "image" / FILE
+    path.parent.mkdir(parents=True)
+    path.symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match=rf"{FILE}: too many levels of symbolic links"):
+        configuration.read(tmp_path / "image")
+
+
 def selects(policy: Policy, annotations: dict[str, str]) -> bool:
     """As containers/common does (pkg/hooks/1.0.0/when.go): unanchored, all pairs have to match."""
     when = configuration.when(policy)

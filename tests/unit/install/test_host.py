@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that goes on a host: the order, what happens the second time, and what is not ours."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,32 @@ def test_a_link_to_something_else_stays(tmp_path: Path) -> None:
 )
 def test_what_is_known_as_ours(content: bytes, expected: bool) -> None:
     assert marked.is_ours(content) == expected
+
+
+@pytest.mark.parametrize("name", ["install", "uninstall"])
+@pytest.mark.parametrize(
+    "link",
+    ["usr", "usr/libexec", "usr/share/man/man1", "usr/share/containers/oci", "etc/ocihook", "etc"],
+)
+@pytest.mark.parametrize("relative", [False, True])
+def test_no_link_below_the_root_is_followed(
+    tmp_path: Path, name: str, link: str, relative: bool
+) -> None:
+    """In an unpacked image a link means a place in the image; the kernel takes one on this host."""
+    root, host_dir = tmp_path / "image", tmp_path / "host"
+    path = root / link
+    path.parent.mkdir(parents=True)
+    host_dir.mkdir()
+    path.symlink_to(os.path.relpath(host_dir, path.parent) if relative else host_dir)
+    foreign = host_dir / "ocihook-old.1"
+    foreign.write_text(f'.\\" {MARK}\n')
+    with pytest.raises(InstallError, match=rf"image/{link}: is a symbolic link, .*\(name a place"):
+        install(root) if name == "install" else uninstall(root)
+    assert list(host_dir.iterdir()) == [foreign]
+
+
+def test_root_itself_may_be_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "link").symlink_to("image")
+    install(tmp_path / "link")
+    assert sorted(tree(tmp_path / "image")) == sorted(FILES)
