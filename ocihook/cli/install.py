@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from ocihook import paths
 from ocihook.cli import completion, output
-from ocihook.install import configuration, host, service
+from ocihook.install import configuration, host, service, trust
 from ocihook.install.files import Step
 from ocihook.install.layout import SEARCHED_PREFIXES, SYSTEM_PREFIX, Layout, layout
 from ocihook.install.marked import MARK, Text
@@ -28,7 +28,11 @@ RUNTIME = typer.Option(
     metavar="RUNTIME",
     help=f"Who runs the hooks, one of {', '.join(host.RUNTIMES)}; for bundle no hooks.d files.",
 )
-FORCE = typer.Option(False, "--force", help="Overwrite files that are not ours.")
+FORCE = typer.Option(
+    False,
+    "--force",
+    help="Overwrite files that are not ours; go on where others may write what root runs.",
+)
 DRY_RUN = typer.Option(False, "--dry-run", help="Change nothing; say what would be done.")
 AS_JSON = typer.Option(False, "--json", help="Print JSON (schemas/installation.schema.json).")
 
@@ -52,8 +56,10 @@ def install(
 ) -> None:
     """Place configuration, manual, completions, a systemd unit, and the hook with hooks.d files.
 
-    Where a file is in the way that is not ocihook's, nothing is changed. The hooks.d files are made
-    for what the configuration says: run it again after a change, or after an upgrade.
+    Where a file is in the way that is not ocihook's, nothing is changed; nor where others than root
+    may write the package, its Python, or a directory above them, since root runs that. The hooks.d
+    files are made for what the configuration says: run it again after a change, or after an
+    upgrade.
     """
     if runtime not in host.RUNTIMES:
         raise typer.BadParameter(f"--runtime {runtime}: none of {', '.join(host.RUNTIMES)}")
@@ -67,6 +73,8 @@ def install(
         policy=configuration.read(root),
         dry_run=dry_run,
     )
+    for line in trust.faults(places, root) if force else ():
+        output.complain(line)
     _report(steps, list(_after_install(places, root, runtime, steps)), dry_run, as_json)
 
 

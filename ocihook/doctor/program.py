@@ -5,13 +5,14 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from stat import S_IMODE
 
 from ocihook import __version__, mountinfo, procfs
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.hooks_d import HookFile
 from ocihook.doctor.host import Host, reason
-from ocihook.install import launcher
+from ocihook.install import launcher, trust
 from ocihook.paths import HOOK_PROGRAM
 
 TOPIC = Topic("program")
@@ -138,6 +139,25 @@ def _launcher(host: Host, program: str, text: str) -> Iterator[Finding]:
         )
     else:
         yield TOPIC.ok("package", f"{program}: ocihook {shown}")
+    yield from _trust(host, [program, interpreter, *directories], directories)
+
+
+def _trust(host: Host, paths: list[str], libraries: list[str]) -> Iterator[Finding]:
+    """Look at what the launcher starts, and at all directories above; the launcher's mode is told.
+
+    A user without root may not see all of it: what cannot be looked at is left out.
+    """
+    owner, root = host.administrator, host.root
+    lines = [line for each in paths for line in trust.on_the_way(Path(each), owner, root)]
+    for each in libraries:
+        lines += trust.of_library(Path(each), owner, root)
+    own = f"{paths[0]}: "
+    lines = [line for line in dict.fromkeys(lines) if not line.startswith(own)]
+    if lines:
+        more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+        yield TOPIC.warning("owners", f"{lines[0]}{more}", "chown it to root and chmod go-w it")
+    else:
+        yield TOPIC.ok("owners", f"{paths[0]}: only root may write what it starts")
 
 
 def _version(package: str) -> str:

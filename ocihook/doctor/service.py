@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host
+from ocihook.install import trust
 from ocihook.install.layout import SEARCHED_PREFIXES
 from ocihook.install.service import RUNNING, UNIT
 
@@ -61,6 +62,12 @@ def check(host: Host) -> Iterator[Finding]:
             f"{unit}: starts {command}, which is no program; after a boot no container has a cell",
             "ocihook install, by the ocihook that shall run, then: systemctl daemon-reload",
         )
+        return
+    written = (
+        list(trust.on_the_way(Path(command), host.administrator, host.root)) if command else []
+    )
+    if written:
+        yield TOPIC.warning("unit", f"{unit}: {written[0]}", "chown it to root and chmod go-w it")
         return
     yield TOPIC.ok("unit", f"{unit}: enabled")
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ocihook.install import configuration, files, hooks, marked, service
+from ocihook.install import configuration, files, hooks, marked, service, trust
 from ocihook.install.files import Step
 from ocihook.install.layout import Layout, below
 from ocihook.install.marked import Text
@@ -32,14 +32,15 @@ def install(
 ) -> list[Step]:
     """Place the configuration, the texts, systemd's files, the hook program and the hooks.d files.
 
-    Looked at first: where a file is in the way that is not ours, nothing is changed. Doing it again
-    changes nothing.
+    Looked at first: where a file is in the way that is not ours, or others may write what root is
+    going to run, nothing is changed. Doing it again changes nothing.
 
     Args:
         texts: manual pages and completions, with the directory of each.
         root: what all paths are below; "/" but for packaging.
         runtime: one of RUNTIMES.
-        force: overwrite files that are not ours; never the configuration.
+        force: overwrite files that are not ours, never the configuration; and go on where others
+            may write what root runs.
         policy: what the hooks.d files are made for.
         dry_run: only look.
 
@@ -48,8 +49,10 @@ def install(
 
     Raises:
         InstallError: a file is somebody else's or cannot be placed; those before it stay, and
-            work without it.
+            work without it. Or others may write what root runs.
     """
+    if not force:
+        trust.require(places, root)
     marked_files = [*texts, *_systemd(places)]
 
     def run(dry: bool) -> list[Step]:

@@ -70,6 +70,21 @@ def test_a_foreign_file_is_named(run: Run, tmp_path: Path) -> None:
     )
 
 
+def test_what_others_may_write_is_named_even_by_force(run: Run, tmp_path: Path) -> None:
+    path = Path(ocihook.__file__)
+    here = tmp_path / path.relative_to("/")
+    here.parent.mkdir(parents=True)
+    here.touch()
+    here.chmod(0o666)
+    said = f"ocihook: {path}: mode 0666, owner {os.geteuid()}:{os.getegid()}: others may write"
+    refused = run("install", "--root", str(tmp_path))
+    assert (refused.status, refused.stdout) == (os.EX_CANTCREAT, "")
+    assert refused.stderr.startswith(said)
+    forced = run("install", "--root", str(tmp_path), "--force")
+    assert forced.status == 0
+    assert forced.stderr == f"{said} what root runs\n"
+
+
 def test_prefix_and_runtime(run: Run, tmp_path: Path) -> None:
     options = ("--prefix", "/usr/local", "--runtime", "bundle")
     assert run("install", "--root", str(tmp_path), *options).status == 0

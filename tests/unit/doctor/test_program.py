@@ -20,7 +20,33 @@ def test_healthy(fake: FakeHost) -> None:
         ("ok", "file"),
         ("ok", "interpreter"),
         ("ok", "package"),
+        ("ok", "owners"),
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        LIBRARY,
+        f"{LIBRARY}/ocihook/__init__.py",
+        f"{LIBRARY}/ocihook/hook/__pycache__/ocihook-hook.cpython-399.pack",
+        f"{LIBRARY}/_cffi_backend.so",
+        "/usr/bin/python3",
+        "/usr/bin",
+        "/opt",
+        str(Path(HOOK_PROGRAM).parent),
+    ],
+)
+def test_others_may_write_what_it_starts(fake: FakeHost, path: str) -> None:
+    here = fake.path(path)
+    if not here.exists():
+        fake.write(path, "")
+    mode = here.stat().st_mode & 0o7777 | 0o002
+    here.chmod(mode)
+    ((verdict, name, evidence, _),) = fake.bad("program")
+    assert (verdict, name) == ("warning", "owners")
+    assert evidence.startswith(f"{path}: mode {mode:04o}, owner {os.geteuid()}:")
+    assert evidence.endswith("others may write what root runs")
 
 
 def test_program_is_missing(fake: FakeHost) -> None:

@@ -107,3 +107,11 @@ def test_without_systemd(fake: FakeHost) -> None:
     ((verdict, _, evidence, mend),) = fake.bad("service")
     assert (verdict, mend) == ("note", "")
     assert evidence.startswith("/run/systemd/system: not there")
+
+
+@pytest.mark.parametrize("path", [COMMAND, str(Path(COMMAND).parent)])
+def test_others_may_write_its_command(fake: FakeHost, path: str) -> None:
+    fake.path(path).chmod(0o777)
+    ((verdict, name, evidence, _),) = fake.bad("service")
+    assert (verdict, name) == ("warning", "unit")
+    assert evidence.startswith(f"{UNIT_FILE}: {path}: mode 0777, owner ")
