@@ -31,9 +31,11 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
     """Return an fd of a pinned object.
 
     Raises:
-        SchedulerUnavailable: nothing is pinned under this name; it says what runs all the same.
+        SchedulerUnavailable: nothing is pinned under this name; it says what runs all the same. Or
+            what is there is somebody else's.
         SystemCallError: it may not be opened.
     """
+    _require_trusted(directory.rpartition("/")[0])
     try:
         return obj_get(f"{directory}/{name}")
     except SystemCallError as error:
@@ -44,6 +46,18 @@ def open_pin(name: str, directory: str = PIN_DIR) -> int:
             if os.geteuid() == 0:  # of a container, say
                 error.hint = "it takes CAP_BPF, which this root does not have: run it on the host"
         raise
+
+
+def _require_trusted(pin_root: str) -> None:
+    """Leave alone what a user has put in place of the pins: anybody may in a bpffs of mode 1777."""
+    try:
+        owner = os.lstat(pin_root).st_uid
+    except OSError:
+        return  # opening the pin tells
+    if owner not in (0, os.geteuid()):
+        raise SchedulerUnavailable(
+            f"{pin_root}: belongs to user {owner}, so nothing in it counts", "see: ocihook doctor"
+        )
 
 
 def _absent(name: str, directory: str) -> SchedulerUnavailable:

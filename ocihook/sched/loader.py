@@ -40,8 +40,11 @@ WAIT_STEP_S = 0.002
 @contextmanager
 def _pins_locked() -> Iterator[None]:
     """Hold the pin directory: one start or stop at a time on a host."""
-    os.makedirs(PIN_ROOT, mode=0o700, exist_ok=True)
-    fd = os.open(PIN_ROOT, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fd = pins.open_private(PIN_ROOT)
+    except SchedulerUnavailable:
+        pins.require_in_sight(PIN_ROOT, PIN_DIR)  # what is there may be mounted over ours
+        raise
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

@@ -1,17 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find out why the pins of a scheduler of ours that runs are not where they are looked for."""
+"""The directory of the pins: whose it is, and why those of what runs are not found there."""
 
+import errno
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from stat import S_IMODE
 
 from ocihook import mountinfo
 from ocihook.errors import AbiMismatch, SchedulerUnavailable
 from ocihook.paths import BPFFS, PIN_DIR, PIN_ROOT
 from ocihook.sched import probe
 
+OTHERS_HINT = f"see what it is, remove it, and: chmod 0700 {BPFFS}"
+
 RUNS = "an ocihook scheduler runs"
+
+
+def open_private(pin_root: str = PIN_ROOT) -> int:
+    """Make the directory of all pins if there is none, and return an fd of it.
+
+    Whoever may write there may put another directory in place of the pins, and whoever may enter
+    may change every cell. In a bpffs that was mounted by hand (mode 1777) any user can make it
+    before we do; systemd mounts one of mode 0700.
+
+    Raises:
+        SchedulerUnavailable: it is no directory, or not for its owner alone, or that is not root.
+        OSError: it cannot be made.
+    """
+    try:
+        os.makedirs(pin_root, mode=0o700, exist_ok=True)
+        fd = os.open(pin_root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
+            raise
+        raise SchedulerUnavailable(f"{pin_root}: is no directory", OTHERS_HINT) from None
+    status = os.fstat(fd)
+    mode = S_IMODE(status.st_mode)
+    if status.st_uid in (0, os.geteuid()) and not mode & 0o077:
+        return fd
+    os.close(fd)
+    if status.st_uid in (0, os.geteuid()):
+        raise SchedulerUnavailable(
+            f"{pin_root}: mode {mode:04o}, so others may change cells", f"chmod 0700 {pin_root}"
+        )
+    raise SchedulerUnavailable(f"{pin_root}: belongs to user {status.st_uid}", OTHERS_HINT)
 
 
 def require_in_sight(

@@ -101,7 +101,7 @@ def require_host(
         "cgroup2",
         "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
     )
-    _require_mount(table, bpffs, "bpf", f"mount -t bpf bpf {bpffs}")
+    _require_mount(table, bpffs, "bpf", f"mount -t bpf -o mode=0700 bpf {bpffs}")
 
 
 def _require_mount(table: mountinfo.MountTable, path: str, kind: str, mend: str) -> None:

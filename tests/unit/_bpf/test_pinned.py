@@ -315,3 +315,20 @@ def test_array_of_another_build_is_not_read(kernel: Kernel, map_value: dict[int,
     )
     assert failure.value.exit_code == os.EX_PROTOCOL
     assert all_closed(kernel)
+
+
+def test_pins_of_somebody_else_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bpffs that was mounted by hand, any user makes what we look for."""
+    real = os.lstat
+
+    def lstat(path: str) -> os.stat_result:
+        return os.stat_result([*real(path)[:4], 12345, *real(path)[5:]])
+
+    monkeypatch.setattr(pinned.os, "lstat", lstat)
+    with pytest.raises(SchedulerUnavailable) as no:
+        pinned.open_pin("cells", str(tmp_path / "v1"))
+    assert str(no.value) == (
+        f"{tmp_path}: belongs to user 12345, so nothing in it counts (see: ocihook doctor)"
+    )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocihook doctor`: where pins are."""
 
+import os
+
 import pytest
 from fake_host import BPFFS, CGROUP2, ROOT, FakeHost
 from situations import covered_bpffs
@@ -20,7 +22,12 @@ from situations import covered_bpffs
 def test_bpffs_is_not_there(fake: FakeHost, lines: tuple[str, ...], said: str) -> None:
     fake.mounts(*lines)
     assert fake.bad("bpffs") == [
-        ("error", "mount", f"/proc/self/mountinfo: {said}", "mount -t bpf bpf /sys/fs/bpf")
+        (
+            "error",
+            "mount",
+            f"/proc/self/mountinfo: {said}",
+            "mount -t bpf -o mode=0700 bpf /sys/fs/bpf",
+        )
     ]
 
 
@@ -29,7 +36,24 @@ def test_pins_that_others_can_reach(fake: FakeHost) -> None:
     ((verdict, name, evidence, mend),) = fake.bad("bpffs")
     assert (verdict, name) == ("warning", "access")
     assert "mode 0755" in evidence
-    assert mend.endswith("chmod 0700 /sys/fs/bpf/ocihook")
+    assert mend == "chmod 0700 /sys/fs/bpf/ocihook"
+
+
+def test_pins_of_somebody_else(fake: FakeHost) -> None:
+    fake.become(administrator=os.geteuid() + 1)
+    ((verdict, name, evidence, mend),) = fake.bad("bpffs")
+    assert (verdict, name) == ("error", "access")
+    assert f"owner {os.geteuid()}: somebody else's, so no pin counts" in evidence
+    assert "chmod 0700 /sys/fs/bpf" in mend
+
+
+def test_a_link_in_place_of_the_pins(fake: FakeHost) -> None:
+    here = fake.path("/sys/fs/bpf/ocihook")
+    here.rename(here.with_name("elsewhere"))
+    here.symlink_to("elsewhere")
+    ((verdict, name, evidence, _),) = fake.bad("bpffs")
+    assert (verdict, name) == ("error", "access")
+    assert evidence == "/sys/fs/bpf/ocihook: is no directory; no scheduler starts"
 
 
 def test_nothing_is_pinned_yet(fake: FakeHost) -> None:

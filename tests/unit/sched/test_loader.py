@@ -207,9 +207,22 @@ def test_start_removes_what_an_ejected_scheduler_left(kernel: Kernel, pins: Path
     for name in ("v1", "new"):
         (pins.parent / name).mkdir(parents=True)
         (pins.parent / name / "stale").touch()
+    pins.parent.chmod(0o700)
     assert loader.start()
     assert sorted(os.listdir(pins)) == ["cells", "link", "rmdir_link"]
     assert os.listdir(pins.parent) == ["v1"]
+
+
+@pytest.mark.parametrize("call", [loader.start, loader.stop, loader.reload])
+def test_nothing_is_done_where_others_may_write(
+    kernel: Kernel, pins: Path, call: Callable[[], object]
+) -> None:
+    (pins / "theirs").mkdir(parents=True)
+    pins.parent.chmod(0o777)
+    with pytest.raises(SchedulerUnavailable, match="mode 0777, so others may change cells"):
+        call()
+    assert kernel.steps == []
+    assert os.listdir(pins) == ["theirs"]
 
 
 @pytest.mark.parametrize(

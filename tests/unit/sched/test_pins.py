@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why pins are not in sight, with the whole message; on directories and mount tables of our own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +117,51 @@ def test_a_start_waits_for_one_that_is_going(look: Look) -> None:
     """What runs without pins may be on its way out; only what is out of sight is refused."""
     assert look("ocihook_1.0", require=pins.require_in_sight) is None
     assert look("ocihook_1.0", mounts=(ROOT, BPFFS, OVER), require=pins.require_in_sight)
+
+
+def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    root = tmp_path / "ocihook"
+    for umask in (0, 0o077):
+        before = os.umask(umask)
+        try:
+            os.close(pins.open_private(str(root)))
+        finally:
+            os.umask(before)
+        assert root.stat().st_mode & 0o7777 == 0o700
+        root.rmdir()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o711, 0o770, 0o1777])
+def test_one_that_others_may_enter_is_not_used(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(SchedulerUnavailable) as no:
+        pins.open_private(str(tmp_path))
+    assert str(no.value) == (
+        f"{tmp_path}: mode {mode:04o}, so others may change cells (chmod 0700 {tmp_path})"
+    )
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+def test_what_stands_in_its_place_is_not_used(tmp_path: Path, kind: str) -> None:
+    """Below a link, pins that are cleared away would be somebody's files."""
+    root = tmp_path / "ocihook"
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    if kind == "file":
+        root.touch()
+    else:
+        root.symlink_to("elsewhere" if kind == "link" else "nowhere")
+    with pytest.raises(SchedulerUnavailable, match=rf"^{root}: is no directory") as no:
+        pins.open_private(str(root))
+    assert no.value.hint == "see what it is, remove it, and: chmod 0700 /sys/fs/bpf"
+
+
+def test_one_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    real = os.fstat
+
+    def fstat(fd: int) -> os.stat_result:
+        return os.stat_result([*real(fd)[:4], 12345, *real(fd)[5:]])
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    with pytest.raises(SchedulerUnavailable, match=rf"^{tmp_path}: belongs to user 12345 \(see"):
+        pins.open_private(str(tmp_path))

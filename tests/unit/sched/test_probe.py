@@ -106,7 +106,11 @@ def test_host_as_expected(tmp_path: Path, char: str) -> None:
             "/sys/fs/cgroup is not mounted, not cgroup2",
             "boot with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
         ),
-        ([CGROUP2], "/sys/fs/bpf is not mounted, not bpffs", "mount -t bpf bpf /sys/fs/bpf"),
+        (
+            [CGROUP2],
+            "/sys/fs/bpf is not mounted, not bpffs",
+            "mount -t bpf -o mode=0700 bpf /sys/fs/bpf",
+        ),
         (
             [CGROUP2, BPFFS, "35 34 0:31 / /sys/fs/bpf rw - tmpfs tmpfs rw\n"],
             "the bpffs at /sys/fs/bpf is covered by tmpfs at /sys/fs/bpf",
