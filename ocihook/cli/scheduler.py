@@ -48,21 +48,24 @@ def _tell_of_host_share(percent: int | None) -> None:
 
 @app.command()
 def start(host_share: int | None = HOST_SHARE, as_json: bool = START_JSON) -> None:
-    """Load the scheduler, pin it and leave; it goes on by itself."""
+    """Load the scheduler, pin it and leave; it goes on by itself.
+
+    Every marked cgroup gets its cell again. Where the scheduler runs already, that is all that is
+    done: what an earlier start could not restore is tried once more.
+    """
     policy = config.in_force()
     _tell_of_host_share(host_share)
     started = loader.start()
     _tell_of_ticklessness()
-    restored, failures = restore_cells(given_out=policy.own_cpus_mask()) if started else (0, [])
+    restored, failures = restore_cells(given_out=policy.own_cpus_mask())
     for failure in failures:
         output.complain(failure)
     if as_json:
         document = {"started": started, "cells_restored": restored, "failures": failures}
         output.show_json(document)
-    elif started:
-        output.say(f"scheduler started, {restored} cells restored")
     else:
-        output.say("scheduler already runs")
+        did = "started" if started else "already runs"
+        output.say(f"scheduler {did}, {restored} cells restored")
 
 
 def _tell_of_ticklessness() -> None:

@@ -79,17 +79,20 @@ def _marked(host: Host) -> list[Marked]:
     """
     found = []
     root = str(host.path(CGROUPFS))
-    for directory, text in reconcile.marked_cgroups(root):
+    for directory, at, text, fault in reconcile.marked_cgroups(root):
+        shown = host.shown(Path(directory))
+        if fault:
+            found.append(Marked(shown, 0, Cpuset(), fault=fault))
+            continue
         try:
-            cgid = os.stat(directory).st_ino
-            events = Path(directory, "cgroup.events").read_text(encoding="ascii")
+            cgid = os.stat(at).st_ino
+            events = Path(at, "cgroup.events").read_text(encoding="ascii")
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
             continue  # removed while we looked
         if "populated 0" in events:
             continue
-        shown = host.shown(Path(directory))
         cpus = cpuset_of([directory[len(root) :]], root)
         try:
             found.append(Marked(shown, cgid, cpus, mark.read(text)))

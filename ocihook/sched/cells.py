@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """List the cells: the kernel's table, joined with what cgroupfs says of each cgroup."""
 
+import errno
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from ocihook.errors import SystemCallError
 from ocihook.paths import CGROUPFS
 from ocihook.sched.cell_row import Counted, describe
 from ocihook.sched.cgroup_files import cpuset_of
+from ocihook.sched.cgroup_walk import walk
 from ocihook.sched.loader import read_record
 from ocihook.sched.pins import explained
 from ocihook.topology import possible_cpus
@@ -33,7 +35,10 @@ NOT_CELLS = frozenset({CELL_FREE, CELL_NODE, CELL_NODE_DRAINING})
 
 
 def cgroup_of(mount_fd: int, cgid: int) -> str | None:
-    """Return the path of a cgroup below the mount, ``/`` first, or None where it is gone."""
+    """Return the path of a cgroup below the mount, ``/`` first.
+
+    None where it is gone, or so deep that the kernel has no path for it.
+    """
     try:
         fd = open_cgid(mount_fd, cgid)
     except SystemCallError:
@@ -42,6 +47,8 @@ def cgroup_of(mount_fd: int, cgid: int) -> str | None:
         path = os.readlink(f"/proc/self/fd/{fd}")
         root = os.readlink(f"/proc/self/fd/{mount_fd}")
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
         raise SystemCallError(
             f"{error.filename}", error.errno or 0, "look whether procfs is mounted at /proc"
         ) from None
@@ -52,17 +59,23 @@ def cgroup_of(mount_fd: int, cgid: int) -> str | None:
 
 def count_tasks(directory: str, others: frozenset[int]) -> int:
     """Count the threads at and below a cgroup, without the subtrees that ``others`` own."""
+    count = 0
     try:
-        with open(f"{directory}/cgroup.threads", encoding="ascii") as file:
-            count = sum(1 for _ in file)
-        with os.scandir(directory) as entries:
-            below = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for each in walk(directory, others):
+            if each.fault is None:
+                count += _threads_of(each.fd)
     except OSError:
-        # Removed while we looked, or cgroup.threads of an invalid domain (EOPNOTSUPP).
-        return 0
-    return count + sum(
-        count_tasks(entry.path, others) for entry in below if entry.inode() not in others
-    )
+        pass  # removed while we looked
+    return count
+
+
+def _threads_of(directory: int) -> int:
+    try:
+        fd = os.open("cgroup.threads", os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+        with open(fd, encoding="ascii") as file:
+            return sum(1 for _ in file)
+    except OSError:
+        return 0  # removed while we looked, or of an invalid domain (EOPNOTSUPP)
 
 
 def _fold(rows: Mapping[int, dict[str, Any]], cells: Mapping[int, Cell]) -> list[dict[str, Any]]:

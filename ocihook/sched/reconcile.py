@@ -10,6 +10,7 @@ the value.
 import errno
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ocihook import mark
 from ocihook._bpf.pinned import register
@@ -19,23 +20,42 @@ from ocihook.errors import OcihookError
 from ocihook.grant import grant
 from ocihook.paths import CELL_MARK, CGROUPFS
 from ocihook.sched.cgroup_files import cpuset_of, update_from_files
+from ocihook.sched.cgroup_walk import walk
 from ocihook.shortage import is_short
 
 Wishing = tuple[str, CellSpec, int, int]
 """A cell that is to have own CPUs: its cgroup's directory, what is wanted, cgroup id, slot."""
 
 
-def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[tuple[str, bytes]]:
-    """Yield (directory, mark) for every marked cgroup at and below ``cgroupfs``.
+class MarkedCgroup(NamedTuple):
+    """A cgroup with its mark, or with the ``fault`` for which that cannot be read.
+
+    ``directory`` is its path, ``at`` leads there for as long as the walk stands there.
+    """
+
+    directory: str
+    at: str
+    mark: bytes
+    fault: str = ""
+
+
+def marked_cgroups(cgroupfs: str = CGROUPFS) -> Iterator[MarkedCgroup]:
+    """Yield every marked cgroup at and below ``cgroupfs``, and those that cannot be looked at.
 
     Cgroups that vanish while the tree is walked are left out.
+
+    Raises:
+        OSError: there is no ``cgroupfs``.
     """
-    for directory, _, _ in os.walk(cgroupfs):
+    for directory, at, _, fault in walk(cgroupfs):
         try:
-            yield directory, os.getxattr(directory, CELL_MARK)
+            if fault is not None:
+                raise fault
+            yield MarkedCgroup(directory, at, os.getxattr(at, CELL_MARK))
         except OSError as error:
             if error.errno not in (errno.ENODATA, errno.ENOENT, errno.ENODEV):
-                raise
+                why = error.strerror or str(error)
+                yield MarkedCgroup(directory, at, b"", f"{why[:1].lower()}{why[1:]}")
 
 
 def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, list[str]]:
@@ -48,11 +68,14 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
     """
     restored, failures = 0, []
     wishing: list[Wishing] = []
-    for directory, text in marked_cgroups(cgroupfs):
+    for directory, at, text, fault in marked_cgroups(cgroupfs):
+        if fault:
+            failures.append(f"{directory}: {fault}")
+            continue
         try:
             spec = mark.read(text)
-            update_from_files(spec, directory)
-            cgid = os.stat(directory).st_ino
+            update_from_files(spec, at)
+            cgid = os.stat(at).st_ino
             slot, _ = register(spec.request(cgid))
             restored += 1
         except FileNotFoundError:

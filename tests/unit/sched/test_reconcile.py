@@ -13,7 +13,7 @@ from ocihook.cell import CellSpec
 from ocihook.cpuset import Cpuset
 from ocihook.errors import CellTableFull, OcihookError
 from ocihook.sched import reconcile
-from ocihook.sched.reconcile import marked_cgroups, restore_cells
+from ocihook.sched.reconcile import MarkedCgroup, marked_cgroups, restore_cells
 
 WEB = CellSpec(container="c1", bundle_hash=5, name="web", weight=300, allowed=0b11)
 DB = CellSpec(container="c2", bundle_hash=6, name="db", exec_allowed=0b1)
@@ -59,12 +59,20 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> list[CellRequest]:
     return requests
 
 
+def found_below(tree: Path) -> list[tuple[str, bytes, str]]:
+    return [(each.directory, each.mark, each.fault) for each in marked_cgroups(str(tree))]
+
+
+def marked(*pairs: tuple[Path, CellSpec]) -> list[MarkedCgroup]:
+    return [MarkedCgroup(str(path), str(path), mark.write(spec)) for path, spec in pairs]
+
+
 def test_marked_cgroups(tree: Path, marks: Marks) -> None:
     marks[str(tree)] = b"root"
     marks[str(tree / "a" / "b")] = b"nested"
-    assert sorted(marked_cgroups(str(tree))) == [
-        (str(tree), b"root"),
-        (str(tree / "a" / "b"), b"nested"),
+    assert sorted(found_below(tree)) == [
+        (str(tree), b"root", ""),
+        (str(tree / "a" / "b"), b"nested", ""),
     ]
 
 
@@ -72,13 +80,22 @@ def test_marked_cgroups(tree: Path, marks: Marks) -> None:
 def test_cgroup_that_is_unmarked_or_ends_meanwhile(tree: Path, marks: Marks, number: int) -> None:
     marks[str(tree / "a")] = number
     marks[str(tree / "d")] = b"mark"
-    assert list(marked_cgroups(str(tree))) == [(str(tree / "d"), b"mark")]
+    assert found_below(tree) == [(str(tree / "d"), b"mark", "")]
 
 
-def test_marks_that_may_not_be_read(tree: Path, marks: Marks) -> None:
+def test_a_mark_that_may_not_be_read_does_not_end_the_walk(
+    tree: Path, marks: Marks, registered: list[CellRequest]
+) -> None:
     marks[str(tree / "a")] = errno.EPERM
-    with pytest.raises(PermissionError):
-        list(marked_cgroups(str(tree)))
+    marks[str(tree / "a" / "b")] = mark.write(DB)
+    marks[str(tree / "d")] = mark.write(WEB)
+    assert restore_cells(str(tree)) == (2, [f"{tree}/a: operation not permitted"])
+    assert {request.container for request in registered} == {b"c1", b"c2"}
+
+
+def test_no_cgroupfs(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(marked_cgroups(str(tmp_path / "gone")))
 
 
 def test_restore(tree: Path, marks: Marks, registered: list[CellRequest]) -> None:
@@ -161,7 +178,7 @@ def test_cgroup_that_ends_after_its_mark_was_read(
     registered: list[CellRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = [(str(tree / "ended"), mark.write(WEB)), (str(tree / "d"), mark.write(DB))]
+    found = marked((tree / "ended", WEB), (tree / "d", DB))
     monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(found))
     assert restore_cells(str(tree)) == (1, [])
     assert [request.container for request in registered] == [b"c2"]
@@ -195,8 +212,7 @@ def test_own_cpus_come_last_and_first_to_who_can_have_the_same(
     granted: list[tuple[bytes, int, int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = [(tree / "a", SHORT), (tree / "a" / "b", PINNED), (tree / "d", DB)]
-    texts = [(str(path), mark.write(spec)) for path, spec in found]
+    texts = marked((tree / "a", SHORT), (tree / "a" / "b", PINNED), (tree / "d", DB))
     monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(texts))
     assert restore_cells(str(tree)) == (3, [f"{tree}/a: own CPUs: too few"])
     assert [request.container for request in registered] == [b"c4", b"c3", b"c2"]
@@ -217,7 +233,7 @@ def test_what_was_granted_is_granted_again_whatever_may_be_given_out_now(
     granted: list[tuple[bytes, int, int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    texts = [(str(tree / "a"), mark.write(SHORT)), (str(tree / "d"), mark.write(PINNED))]
+    texts = marked((tree / "a", SHORT), (tree / "d", PINNED))
     monkeypatch.setattr(reconcile, "marked_cgroups", lambda _cgroupfs: iter(texts))
     restore_cells(str(tree), given_out=0b11)
     assert [given_out for *_, given_out in granted] == [0b1111, 0b11 | SHORT.own]
