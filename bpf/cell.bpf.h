@@ -72,13 +72,21 @@ static __always_inline u32 own_node(struct cgroup *cgrp, u32 *generation,
 	return slot;
 }
 
+static __always_inline int reached_level(const struct cgroup *cgrp)
+{
+	return cgrp->level < MAX_CGROUP_DEPTH ? cgrp->level
+					      : MAX_CGROUP_DEPTH - 1;
+}
+
 /*
- * Walk up from `cgrp`, and hang each node that is met below the next one.
- * Deeper than MAX_CGROUP_DEPTH counts as the host's.
+ * Walk up from `cgrp`, and hang each node that is met below the next one. From
+ * a deeper cgroup than is walked it begins at the deepest ancestor from which
+ * it reaches the root: what lies deeper belongs to that one, and no task gets
+ * out of a cell by cgroups that are made below it.
  */
 static __always_inline void find_place(struct cgroup *cgrp, struct place *place)
 {
-	int level = cgrp->level, up;
+	int level = reached_level(cgrp), up;
 	u32 below = HOST_CELL;
 
 	bpf_for(up, 0, MAX_CGROUP_DEPTH) {

@@ -15,10 +15,13 @@
 #include "quota.bpf.h"
 #include "tree.bpf.h"
 
-/* Task groups between two nodes: cgroups that found no slot, at most so many.
+/*
+ * Task groups between two nodes, or a task's and its node: cgroups that found
+ * no slot, or lie too deep for one, at most so many. From still further down,
+ * what no callback tells is not followed.
  */
 enum {
-	GROUPS_SKIPPED = 8,
+	GROUPS_SKIPPED = 512,
 };
 
 static __always_inline u64 cgid_of_group(const struct task_group *tg)

@@ -4,7 +4,8 @@
  * first moment to the last; those that are there at attach come then.
  *
  * A cgroup that finds no slot is none: its tasks count with the nearest node
- * above, and the record says how many there are of those.
+ * above, and the record says how many there are of those. One that lies deeper
+ * than is walked is none, either: no tree takes all slots by its depth.
  */
 #ifndef OCIHOOK_NODE_BPF_H
 #define OCIHOOK_NODE_BPF_H
@@ -81,7 +82,7 @@ s32 ocihook_cgroup_init(u64 *ctx)
 	struct scx_cgroup_init_args *args =
 		(struct scx_cgroup_init_args *)ctx[1];
 
-	if (cgrp->level && is_of_v2(cgrp))
+	if (cgrp->level && cgrp->level < MAX_CGROUP_DEPTH && is_of_v2(cgrp))
 		add_node(cgrp, args->weight);
 	return 0;
 }

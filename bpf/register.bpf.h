@@ -176,6 +176,9 @@ static __always_inline int register_cgroup(struct cgroup *cgrp,
 
 	if (ref_is_live(old))
 		return update_ref(old, req);
+	/* No task would be in it: see find_place(). */
+	if (cgrp->level >= MAX_CGROUP_DEPTH)
+		return -ENAMETOOLONG;
 	ref = new_slot(old, req);
 	c = cell_at((u32)ref);
 	if (ref < 0 || !c)

@@ -63,6 +63,7 @@ enum {
 	ENODEV = 19,
 	EINVAL = 22,
 	ENOSPC = 28,
+	ENAMETOOLONG = 36,
 };
 
 /* Complete before bpf_helpers.h declares functions with them. */

@@ -57,7 +57,8 @@ enum {
 	HIERARCHY_ROOT_CGID = 1,
 	MAX_CPUS = OCIHOOK_CPU_WORDS * 64,
 	CELL_WORDS = OCIHOOK_MAX_CELLS / 64,
-	/* Deeper cgroups than the kernel's own verifier examples walk. */
+	/* So many levels of cgroups are told apart, the root's included; deeper
+	 * ones count as their ancestor on the last. */
 	MAX_CGROUP_DEPTH = 32,
 	/* Waiting tasks are counted by when they began to: see exempt.bpf.h. */
 	LANES = 16,

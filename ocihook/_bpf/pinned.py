@@ -85,6 +85,10 @@ def _failure(what: str, code: int) -> OcihookError:
         )
     if code == errno.ENOSPC:
         return CellTableFull("every cell is taken", "see: ocihook cells")
+    if code == errno.ENAMETOOLONG:
+        return CgroupError(
+            f"{what}: more than 31 levels deep", "cells are told apart down to there"
+        )
     if code == errno.EBUSY:
         return OwnCpusTaken(f"{what}: CPUs wished as its own are taken", "see: ocihook cells")
     if code in (errno.ESRCH, errno.ENOENT):

@@ -164,6 +164,11 @@ GONE = ": no such cgroup or cell (it may have ended meanwhile)"
         (errno.ENOSPC, CellTableFull, "every cell is taken (see: ocihook cells)"),
         (errno.ESRCH, CgroupError, "{what}" + GONE),
         (errno.ENOENT, CgroupError, "{what}" + GONE),
+        (
+            errno.ENAMETOOLONG,
+            CgroupError,
+            "{what}: more than 31 levels deep (cells are told apart down to there)",
+        ),
         (errno.EINVAL, SystemCallError, "{what}: invalid argument"),
     ],
 )
