@@ -65,8 +65,8 @@ def _report(change: bundle.Change, dry_run: bool, as_json: bool) -> None:
         return
     if dry_run and change.diff:
         for line in change.diff.split("\n"):
-            output.say("\t".join(map(output.printable, line.split("\t"))))
+            output.say(line)
     else:
-        output.say(f"{change.action} {output.printable(str(change.config))}")
+        output.say(f"{change.action} {change.config}")
     if change.note:
         output.say(f"note: {change.note}")

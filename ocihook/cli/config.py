@@ -65,7 +65,9 @@ def show(
     if as_json:
         output.show_json(template.document_of(policy))
     else:
-        output.say(f"# {policy.file or 'the defaults'}\n{template.text_of(policy)}".rstrip("\n"))
+        text = f"# {policy.file or 'the defaults'}\n{template.text_of(policy)}".rstrip("\n")
+        for line in text.split("\n"):
+            output.say(line)
 
 
 def _checked(path: str, *, in_use: bool) -> tuple[Policy, list[str]]:

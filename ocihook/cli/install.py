@@ -160,9 +160,9 @@ def _report(steps: Sequence[Step], then: Sequence[str], dry_run: bool, as_json: 
         return
     for action, path in steps:
         would = "would be " if dry_run and action in ("placed", "removed", "compiled") else ""
-        output.say(output.printable(f"{would}{action} {path}"))
+        output.say(f"{would}{action} {path}")
     for line in () if dry_run else then:
-        output.say(output.printable(f"next: {line}"))
+        output.say(f"next: {line}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -35,7 +35,7 @@ def metrics(to: Path | None = TO) -> None:
         files.replace(to, text.encode(), FILE_MODE)
     elif sys.stdout.isatty():
         for line in text.removesuffix("\n").split("\n"):
-            output.say(output.printable(line))
+            output.say(line)
     else:  # UTF-8, whatever the locale is
         sys.stdout.buffer.write(text.encode())
 

@@ -31,13 +31,13 @@ _KERNELS = (
 
 
 def say(text: str) -> None:
-    """Print a line as it is."""
-    print(text)
+    """Print a line. Whatever is in it reaches no terminal as a control, but for tabs."""
+    print("\t".join(map(printable, text.split("\t"))))
 
 
 def complain(text: str) -> None:
-    """Print an error to stderr."""
-    print(f"ocihook: {text}", file=sys.stderr)
+    """Print an error to stderr, one line whatever is in it."""
+    print(f"ocihook: {printable(text)}", file=sys.stderr)
 
 
 def flush() -> None:
@@ -107,7 +107,7 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     """Print a name and a value a line, the values in a column; what is empty is ``-``."""
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        say(f"{name.ljust(width)}  {printable(value) or '-'}")
+        say(f"{name.ljust(width)}  {value or '-'}")
 
 
 def show_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:

@@ -16,7 +16,8 @@ FORMATS = {".svg": "svg", ".html": "page", ".json": "trace_events"}
 """The module of ``ocihook.timeline`` that writes each kind of file."""
 
 SECONDS_MAX = 600.0
-FILE_MODE = 0o644
+FILE_MODE = 0o600
+"""It says when each tenant ran, to the microsecond, and under which ids."""
 
 SECONDS = typer.Option(5.0, "--seconds", "-s", metavar="N", help="How long; Ctrl-C ends it early.")
 TO = typer.Option(
@@ -44,8 +45,8 @@ def record(
 ) -> None:
     """Record which cell runs on which CPU, and write a timeline of it.
 
-    Costs nothing while nobody records. What a busy machine switches faster
-    than it can be read is dropped, counted, and shown as not recorded.
+    The file is its owner's alone to read. Costs nothing while nobody records. What a busy machine
+    switches faster than it can be read is dropped, counted, and shown as not recorded.
     """
     if to.suffix not in FORMATS:
         raise typer.BadParameter(f"{to}: the name ends with none of {', '.join(FORMATS)}")
@@ -62,7 +63,7 @@ def record(
     if as_json:
         output.show_json(document)
     else:
-        output.say(output.printable(_line(document)))
+        output.say(_line(document))
         if not recorded.cells():
             output.say("no cell ran meanwhile: see which there are with ocihook cells")
 

@@ -131,7 +131,7 @@ def dump(as_json: bool = DUMP_JSON) -> None:
     if found.lost:
         output.complain(f"the first {found.lost} lines of the dump are lost: the buffer was full")
     for line in found.lines:
-        output.say(output.printable(line))
+        output.say(line)
 
 
 @app.command()

@@ -33,8 +33,8 @@ def validate(
         output.show_json(report)
     else:
         for finding in report["findings"]:
-            output.say(output.printable(_line(finding)))
-        output.say(output.printable(_summary(report)))
+            output.say(_line(finding))
+        output.say(_summary(report))
     if report["errors"]:
         raise typer.Exit(os.EX_DATAERR)
 

@@ -105,3 +105,16 @@ def test_ids_are_as_long_as_podman_has_them() -> None:
     name = f"libpod-{'0123456789abcdef' * 4}.scope"
     assert output.short_ids(name) == "libpod-0123456789ab….scope"
     assert output.short_ids("a" * 63) == "a" * 63
+
+
+HOSTILE = "a\x1b[2Jb\nocihook: all is well\u202e\x07"
+WRITTEN = r"a\x1b[2Jb\nocihook: all is well\u202e\x07"
+
+
+def test_no_line_is_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of cells, cgroups and tasks are others': no escape, no second line, no turned text."""
+    output.say(HOSTILE)
+    output.complain(HOSTILE)
+    assert capsys.readouterr() == (f"{WRITTEN}\n", f"ocihook: {WRITTEN}\n")
+    output.say("a\tb")
+    assert capsys.readouterr().out == "a\tb\n"

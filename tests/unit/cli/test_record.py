@@ -105,7 +105,7 @@ def test_the_name_says_the_format(
     said = f"{to}: 0.4 s on 4 CPUs, 383 segments, 9 switches dropped\n"
     assert run("record", "--seconds", "3", "-o", str(to), "--cpus", "0-1,3") == (0, said, "")
     assert to.read_text().startswith(begins)
-    assert to.stat().st_mode & 0o777 == 0o644
+    assert to.stat().st_mode & 0o777 == 0o600, "others' ids and times"
     assert fixed == [(3.0, [0, 1, 3], "Which cell ran on which CPU")]
 
 

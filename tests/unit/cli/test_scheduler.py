@@ -9,6 +9,7 @@ import pytest
 
 from ocihook import schema
 from ocihook.cli import scheduler as scheduler_command
+from ocihook.errors import SchedulerUnavailable
 from ocihook.sched import loader, probe
 
 STATUS = {
@@ -133,3 +134,22 @@ def test_status_as_text(
     outcome = run("scheduler", "status")
     assert (outcome.status, outcome.stderr) == (0, "")
     assert outcome.stdout.splitlines() == lines
+
+
+def test_why_it_ended_is_printed_with_no_escapes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's message begins with the stalled task's name, which is that task's own choice."""
+    ended = ENDED | {"message": "\x1b[2J\x1b]0;a\x07[42] failed to run for 30.1s"}
+    document = STATUS | {"state": "ejected", "scheduler": None, "uptime_s": None, "exit": ended}
+    monkeypatch.setattr(scheduler_command, "scheduler_status", lambda: document)
+    outcome = run("scheduler", "status")
+    assert "\x1b" not in outcome.stdout
+    assert r"\x1b[2J\x1b]0;a\x07[42] failed to run" in outcome.stdout
+
+
+def test_an_error_is_told_with_no_escapes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = SchedulerUnavailable("the kernel ended the scheduler at once: \x1b[2Jsh[42]", "see\n")
+    monkeypatch.setattr(loader, "start", raising(error))
+    outcome = run("scheduler", "start")
+    assert outcome.stderr == (
+        "ocihook: the kernel ended the scheduler at once: \\x1b[2Jsh[42] (see\\n)\n"
+    )
