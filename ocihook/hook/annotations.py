@@ -26,6 +26,10 @@ OFF = "off"
 
 _NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _DIGITS = frozenset("0123456789")
+_HEX_DIGITS = frozenset("0123456789abcdef")
+_SHORT_ID_CHARS = 12
+_RESERVED = ("host", "idle", "real-time")
+"""What lists and pictures call what is no container's cell (ocihook/timeline/recording.py)."""
 
 
 class Wishes:
@@ -138,6 +142,12 @@ def _name(value: str) -> str:
         raise _error(
             CELL, value, f"is not 1 to {OCIHOOK_NAME_BYTES - 1} characters of A-Z a-z 0-9 . _ -"
         )
+    if (
+        value in _RESERVED
+        or _DIGITS.issuperset(value)
+        or (len(value) == _SHORT_ID_CHARS and _HEX_DIGITS.issuperset(value))
+    ):
+        raise _error(CELL, value, "is reserved: the host's, or it looks like a number or an id")
     return value
 
 

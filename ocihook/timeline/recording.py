@@ -44,9 +44,14 @@ class Recording(NamedTuple):
     note: str = ""
 
     def label(self, who: Who) -> str:
-        """Return what a cell is called; a cell that ended before its name was read, its number."""
-        fixed = FIXED_LABELS.get(who)
-        return fixed or self.names.get(who) or f"cell {who[0]} (ended)"
+        """Return what a cell is called; a cell that ended before its name was read, its number.
+
+        One that is called as the host, say, after a container's id, has its number as well.
+        """
+        name = FIXED_LABELS.get(who) or self.names.get(who)
+        if name in FIXED_LABELS.values() and who not in FIXED_LABELS:
+            return f"cell {who[0]} ({name})"
+        return name or f"cell {who[0]} (ended)"
 
     def cells(self) -> set[Who]:
         """Return the cells that ran; the host is none."""
