@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -159,5 +160,44 @@ def test_read_does_not_wait_for_a_fifo(tmp_path: Path) -> None:
 def test_read_refuses_what_is_too_large(bundle: Path) -> None:
     with (bundle / "config.json").open("wb") as file:
         file.truncate(bundles.MAX_CONFIG_BYTES + 1)
-    with pytest.raises(BundleError, match=r"config\.json: 16777217 bytes, more than 16777216"):
+    with pytest.raises(BundleError, match=r"config\.json: 2097153 bytes, more than 2097152"):
         bundles.read(str(bundle))
+
+
+def test_read_asks_in_pieces_whatever_size_a_file_says_it_has(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of procfs says 0, and was read byte by byte."""
+    real, asked = os.fstat, []
+
+    def fstat(file: int) -> os.stat_result:
+        status = list(real(file))
+        return os.stat_result([*status[:6], 0, *status[7:]])
+
+    def read(file: int, size: int) -> bytes:
+        asked.append(size)
+        return os.read(file, size)
+
+    class System:
+        def __getattr__(self, name: str) -> object:
+            return {"fstat": fstat, "read": read}.get(name) or getattr(os, name)
+
+    monkeypatch.setattr(bundles, "os", System())
+    text = (bundle / "config.json").read_text()
+    (bundle / "config.json").write_text(text + " " * 300_000)
+    bundles.read(str(bundle))
+    assert len(asked) <= 5
+    assert max(asked) <= 1 << 20
+
+
+def test_the_largest_one_takes_little_memory(bundle: Path) -> None:
+    """As root: whoever may write a bundle shall not take the machine's."""
+    wide = "[" + ",".join(["{}"] * (bundles.MAX_CONFIG_BYTES // 3 - 100)) + "]"
+    (bundle / "config.json").write_text(f'{{"ociVersion": "1.0.2", "x": {wide}}}')
+    tracemalloc.start()
+    try:
+        bundles.read(str(bundle))
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 100 << 20
