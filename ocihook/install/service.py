@@ -44,6 +44,25 @@ ExecStop={command} scheduler stop
 # The verifier takes a second; an emulated machine needs twenty.
 TimeoutStartSec=120
 TimeoutStopSec=60
+# It writes below /sys/fs/bpf, marks cgroups, and keeps the configuration as the hook reads it.
+RuntimeDirectory={run_name}
+RuntimeDirectoryPreserve=yes
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateNetwork=yes
+RestrictAddressFamilies=AF_UNIX
+NoNewPrivileges=yes
+# Load BPF; marks (trusted.*); a real-time priority while it attaches; cgroups by their ids.
+CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_NICE CAP_DAC_READ_SEARCH
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+DevicePolicy=closed
 
 [Install]
 WantedBy=multi-user.target
@@ -70,6 +89,7 @@ def unit(command: Path | None = None) -> bytes:
         unit=UNIT,
         sched_ext=SCHED_EXT,
         bpffs=BPFFS,
+        run_name=os.path.basename(RUN_DIR),
         command=_quoted(command or find_command()),
     )
     return os.fsencode(text)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,13 @@ def unit() -> Iterator[str]:
     systemctl("disable", "--now", service.UNIT)
 
 
+def confined(unit: str) -> dict[str, str]:
+    """Return what of the confinement the running systemd has taken from the unit."""
+    names = ("NoNewPrivileges", "PrivateNetwork", "ProtectSystem", "ProtectHome")
+    names += ("MemoryDenyWriteExecute",)
+    return {name: systemctl("show", f"--property={name}", "--value", unit) for name in names}
+
+
 def test_its_life(unit: str, make: Make) -> None:
     (seen,) = examine(Host(), ["service"])
     assert (seen.verdict, seen.name) == ("ok", "unit")
@@ -41,6 +49,16 @@ def test_its_life(unit: str, make: Make) -> None:
     assert set(systemctl("show", "--property=Before", "--value", unit).split()) >= ENGINES
     container = make("crun", command=("/bin/sleep", "1000")).run()
     assert len(cells_of(container.id)) == 1
+    assert confined(unit) == {
+        "NoNewPrivileges": "yes",
+        "PrivateNetwork": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "read-only",
+        "MemoryDenyWriteExecute": "yes",
+    }
+    journal = ["journalctl", "--no-pager", "--boot", f"--unit={unit}", "--priority=warning"]
+    said = subprocess.run(journal, capture_output=True, text=True, check=True).stdout
+    assert "gnoring" not in said, "a line of the unit that this systemd does not know"
 
     attached = int(enable_seq())
     systemctl("reload", unit)

@@ -29,6 +29,24 @@ def test_the_scheduler_starts_before_the_engines() -> None:
     assert lines(service.unit(Path("/bin/ocihook")), "RemainAfterExit") == ["yes"]
 
 
+def test_it_is_confined() -> None:
+    """As far as what loads BPF, marks cgroups and pins can be: not /sys, where both are."""
+    text = service.unit(Path("/bin/ocihook"))
+    for key, value in (
+        ("NoNewPrivileges", "yes"),
+        ("ProtectSystem", "strict"),
+        ("PrivateNetwork", "yes"),
+        ("RestrictNamespaces", "yes"),
+        ("RuntimeDirectory", RUN_DIR.removeprefix("/run/")),
+        ("RuntimeDirectoryPreserve", "yes"),
+    ):
+        assert lines(text, key) == [value], key
+    (capabilities,) = lines(text, "CapabilityBoundingSet")
+    assert not {"CAP_NET_ADMIN", "CAP_SYS_MODULE", "CAP_SETUID"} & set(capabilities.split())
+    # These would make bpffs and cgroups read-only.
+    assert lines(text, "ProtectKernelTunables") == lines(text, "ProtectControlGroups") == []
+
+
 @pytest.mark.parametrize("key", ["ExecStart", "ExecReload", "ExecStop"])
 def test_its_commands_are_there(key: str) -> None:
     (line,) = lines(service.unit(Path("/bin/ocihook")), key)
