@@ -9,12 +9,14 @@ import difflib
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import NamedTuple
 
 from ocihook import nspawn
-from ocihook.errors import BundleError, InstallError, SystemCallError
+from ocihook.errors import BundleError, InstallError, OcihookError, SystemCallError
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
 from ocihook.install import bundle_hooks, files, hooks, json_text
 from ocihook.install.bundle_hooks import NO_BUNDLE_HINT
@@ -49,15 +51,18 @@ def inject(directory: Path, program: Path, *, dry_run: bool = False, force: bool
     """
     _check_program(program, force)
     config = directory / "config.json"
-    text, status = _read(config)
-    bundle_hooks.demand_names(text, config)
-    wanted = {stage: json.loads(hooks.hook_file(stage, program))["hook"] for stage in hooks.STAGES}
-    if bundle_hooks.ours(text, config) == [(stage, wanted[stage]) for stage in sorted(wanted)]:
-        return Change("kept", config, "", _note(text))
-    after = bundle_hooks.without_ours(text, config)
-    for stage, hook in wanted.items():
-        after = bundle_hooks.with_hook(after, config, stage, hook)
-    change = _write("injected", config, text, after, status, dry_run=dry_run)
+    with _opened(directory, config) as place:
+        text, status = _read(config, place)
+        bundle_hooks.demand_names(text, config)
+        wanted = {
+            stage: json.loads(hooks.hook_file(stage, program))["hook"] for stage in hooks.STAGES
+        }
+        if bundle_hooks.ours(text, config) == [(stage, wanted[stage]) for stage in sorted(wanted)]:
+            return Change("kept", config, "", _note(text))
+        after = bundle_hooks.without_ours(text, config)
+        for stage, hook in wanted.items():
+            after = bundle_hooks.with_hook(after, config, stage, hook)
+        change = _write("injected", config, place, (text, after), status, dry_run=dry_run)
     return change._replace(note=_note(after))
 
 
@@ -70,11 +75,12 @@ def eject(directory: Path, *, dry_run: bool = False) -> Change:
         SystemCallError: the file is not for this user.
     """
     config = directory / "config.json"
-    text, status = _read(config)
-    after = bundle_hooks.without_ours(text, config)
-    if after == text:
-        return Change("absent", config, "")
-    return _write("ejected", config, text, after, status, dry_run=dry_run)
+    with _opened(directory, config) as place:
+        text, status = _read(config, place)
+        after = bundle_hooks.without_ours(text, config)
+        if after == text:
+            return Change("absent", config, "")
+        return _write("ejected", config, place, (text, after), status, dry_run=dry_run)
 
 
 def _note(text: str) -> str:
@@ -95,11 +101,30 @@ def _check_program(program: Path, force: bool) -> None:
         )
 
 
-def _read(config: Path) -> tuple[str, os.stat_result]:
+@contextmanager
+def _opened(directory: Path, config: Path) -> Iterator[int]:
+    """Hold the bundle's directory: what is read and what is written is in one, if it is moved."""
+    try:
+        place = files.open_directory(directory)
+    except OSError as error:
+        raise _unread(config, error) from None
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _unread(config: Path, error: OSError) -> OcihookError:
+    if error.errno == errno.EACCES:
+        return SystemCallError(f"{config}", errno.EACCES, "run this command as root")
+    return BundleError(f"{config}: {os.strerror(error.errno or 0).lower()}", NO_BUNDLE_HINT)
+
+
+def _read(config: Path, place: int) -> tuple[str, os.stat_result]:
     try:
         # Not through a link, whose target may be anybody's; and not waiting for a FIFO.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-        with open(os.open(config, flags), "rb") as file:
+        with open(os.open(config.name, flags, dir_fd=place), "rb") as file:
             status = os.fstat(file.fileno())
             if not S_ISREG(status.st_mode):
                 raise BundleError(f"{config}: not a regular file", NO_BUNDLE_HINT)
@@ -109,11 +134,7 @@ def _read(config: Path) -> tuple[str, os.stat_result]:
             raise BundleError(
                 f"{config}: is a symbolic link", "name the directory that the file is in"
             ) from None
-        if error.errno == errno.EACCES:
-            raise SystemCallError(f"{config}", errno.EACCES, "run this command as root") from None
-        raise BundleError(
-            f"{config}: {os.strerror(error.errno or 0).lower()}", NO_BUNDLE_HINT
-        ) from None
+        raise _unread(config, error) from None
     if len(data) > MAX_CONFIG_BYTES:
         raise BundleError(f"{config}: more than {MAX_CONFIG_BYTES} bytes", "the hook reads no more")
     try:
@@ -127,8 +148,15 @@ def _read(config: Path) -> tuple[str, os.stat_result]:
 
 
 def _write(
-    action: str, config: Path, before: str, after: str, status: os.stat_result, *, dry_run: bool
+    action: str,
+    config: Path,
+    place: int,
+    texts: tuple[str, str],
+    status: os.stat_result,
+    *,
+    dry_run: bool,
 ) -> Change:
+    before, after = texts
     diff = "\n".join(
         difflib.unified_diff(
             before.split("\n"), after.split("\n"), f"{config}", f"{config}", lineterm=""
@@ -136,5 +164,5 @@ def _write(
     )
     if not dry_run:
         owner = (status.st_uid, status.st_gid)
-        files.replace(config, after.encode(), S_IMODE(status.st_mode), owner)
+        files.replace(config, after.encode(), S_IMODE(status.st_mode), owner, place)
     return Change(action, config, diff)

@@ -4,8 +4,9 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from ocihook.errors import InstallError
 
@@ -90,18 +91,25 @@ def usual_umask() -> Iterator[None]:
         os.umask(before)
 
 
-def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+def replace(
+    path: Path,
+    content: bytes,
+    mode: int,
+    owner: tuple[int, int] | None = None,
+    directory: int | None = None,
+) -> None:
     """Write `content` to `path` in one step, whatever file was there; even the same content.
 
     Args:
         owner: uid and gid of the new file, instead of who runs this.
+        directory: an fd of the directory that it goes to, whatever `path` leads to by now.
 
     Raises:
         InstallError: when what is there is no plain file, or the system refuses.
     """
-    _require_plain(path)
+    _require_plain(path, directory)
     try:
-        _replace(path, content, mode, owner)
+        _replace(path, content, mode, owner, directory)
     except OSError as error:
         raise _failure(path, "written", error) from error
 
@@ -175,8 +183,12 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes()
 
 
-def _require_plain(path: Path) -> None:
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+def _require_plain(path: Path, directory: int | None = None) -> None:
+    try:
+        status = os.lstat(path if directory is None else path.name, dir_fd=directory)
+    except OSError:
+        return
+    if not S_ISREG(status.st_mode):
         raise InstallError(f"{path}: is no plain file", "name one, or a new one")
 
 
@@ -185,27 +197,49 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    temporary = _temporary(path)
-    file = os.open(temporary, _NEW, 0o600)
+def _replace(
+    path: Path,
+    content: bytes,
+    mode: int,
+    owner: tuple[int, int] | None = None,
+    directory: int | None = None,
+) -> None:
+    temporary = _temporary(path).name
+    # Held, so that what is made, renamed and synced is in one directory, wherever that goes.
+    above = open_directory(path.parent) if directory is None else directory
     try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            if owner is not None:
-                os.fchown(stream.fileno(), *owner)
-            # After the owner: a change of that takes set-id bits away.
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
+        file = os.open(temporary, _NEW, 0o600, dir_fd=above)
+        try:
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                if owner is not None:
+                    os.fchown(stream.fileno(), *owner)
+                # After the owner: a change of that takes set-id bits away.
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            os.rename(temporary, path.name, src_dir_fd=above, dst_dir_fd=above)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=above)
+            raise
+        os.fsync(above)
+    finally:
+        if directory is None:
+            os.close(above)
+
+
+def open_directory(path: Path) -> int:
+    """Return an fd of a directory.
+
+    Raises:
+        OSError: it cannot be opened, or is none.
+    """
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    file = open_directory(directory)
     try:
         os.fsync(file)
     finally:

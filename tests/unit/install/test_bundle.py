@@ -234,7 +234,7 @@ NO_BUNDLE = {
     "a stage twice": (
         b'{"ociVersion": "1", "hooks": {"poststop": [], "poststop": []}}', "has 'poststop' twice"
     ),
-    "too much": (b'{"ociVersion": "1"}' + b" " * (16 << 20), "more than 16777216 bytes"),
+    "too much": (b'{"ociVersion": "1"}' + b" " * (16 << 20), "more than 2097152 bytes"),
 }  # fmt: skip
 
 
@@ -313,3 +313,30 @@ def test_a_program_that_runtimes_could_not_run(tmp_path: Path, program: str, mes
     write(tmp_path, CORPUS[0].read_bytes())
     with pytest.raises(InstallError, match=message):
         inject(tmp_path, Path(program))
+
+
+@pytest.mark.parametrize("call", [inject, bundles.eject])
+def test_a_directory_that_is_exchanged_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    """In a user's directory, by that user, while root writes: nothing is written elsewhere."""
+    bundle, elsewhere, moved = tmp_path / "bundle", tmp_path / "elsewhere", tmp_path / "moved"
+    document = json.dumps({"ociVersion": "1.0.2"})
+    write(elsewhere, document)
+    write(bundle, document)
+    if call is bundles.eject:
+        inject(bundle)
+    before = (bundle / "config.json").read_text()
+    real = bundles.bundle_hooks.without_ours
+
+    def exchange(text: str, config: Path) -> str:
+        if not moved.exists():
+            bundle.rename(moved)
+            bundle.symlink_to(elsewhere)
+        return real(text, config)
+
+    monkeypatch.setattr(bundles.bundle_hooks, "without_ours", exchange)
+    call(bundle)
+    assert (elsewhere / "config.json").read_text() == document
+    assert (moved / "config.json").read_text() != before
+    assert os.listdir(elsewhere) == os.listdir(moved) == ["config.json"]
