@@ -46,7 +46,8 @@ build_extension() {
 
 build_wheel() {
     rm -rf build/wheel
-    .venv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir build/wheel .
+    .venv/bin/pip wheel --no-deps --no-build-isolation --wheel-dir build/wheel . &&
+        cp tools/dev/constraints.txt build/wheel/
 }
 
 wheel() {
@@ -84,7 +85,8 @@ prepare() {
 prepare_wheel() {
     exec 9>build/.lock
     flock 9
-    hash=$(hash_of bpf ocihook schemas hooks.d LICENSES pyproject.toml setup.py README.md)
+    hash=$(hash_of bpf ocihook schemas hooks.d LICENSES pyproject.toml setup.py README.md \
+        tools/dev/constraints.txt)
     if ! stamped build/wheel.stamp "$hash" || [ ! -e "$(wheel)" ]; then
         step "building the wheel" build_wheel
         echo "$hash" >build/wheel.stamp
