@@ -44,8 +44,8 @@ def check_config(document: Any, directory: str) -> Iterator[Finding]:
             yield warning(
                 f"no stage: what is here never runs; there are {', '.join(_STAGES)}", "hooks", name
             )
-    for stage in nspawn.refused(document):
-        yield warning(nspawn.REFUSAL, "hooks", stage)
+    for refused in nspawn.refused(document):
+        yield warning(nspawn.REFUSAL, *refused)
     if items(document, "hooks", "prestart"):
         yield warning("prestart is deprecated: use createRuntime", "hooks", "prestart")
 

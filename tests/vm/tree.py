@@ -29,6 +29,7 @@ _PACKAGES = (
     "python3-venv",
     "runc",
     "systemd",  # for guests whose init it is (--init systemd); others do not notice it
+    "systemd-container",  # systemd-nspawn, which starts OCI bundles in its own way
     "util-linux",
     "zlib1g",
 )
