@@ -7,7 +7,7 @@ which limit of which file it is that they have met.
 
 from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
-from ocihook.errors import PolicyError
+from ocihook.errors import CpulistError, InputError, PolicyError
 
 FORMAT = 1
 """Of what is stored of a policy; it goes up with every change of its members or their meaning."""
@@ -22,7 +22,12 @@ LEVELS = ("error", "warning")
 """Of ``log.level``: what keeps a container from starting, and also what does not."""
 
 
+DEADLINE_MAX_S = 600
+"""Of ``hook.deadline_s``; the least is 1."""
+
 _SHOWN_CHARS = 128
+
+_CHOICES = {"who": ("annotated", "all"), "on_error": ("start", "refuse"), "level": LEVELS}
 
 
 class Policy:
@@ -103,6 +108,36 @@ class Policy:
     def members(self) -> dict[str, object]:
         """Return the members by name, as the constructor takes them."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of_members(cls, stored: object) -> "Policy":
+        """Return the policy of its members, as :meth:`members` has them, which somebody stored.
+
+        Raises:
+            InputError: one is missing, unknown, or not what a configuration can say.
+        """
+        if type(stored) is not dict:
+            raise InputError("policy: not an object")
+        usual = cls().members()
+        for name in usual.keys() ^ stored.keys():
+            raise InputError(f"policy.{name[:64]}: {'missing' if name in usual else 'unknown'}")
+        for name, default in usual.items():
+            value = stored[name]
+            inner = value.values() if type(value) is dict else value
+            if type(value) is not type(default) or (
+                type(value) in (list, dict) and any(type(each) is not str for each in inner)
+            ):
+                raise InputError(f"policy.{name}: of the wrong type")
+            if name in _CHOICES and value not in _CHOICES[name]:
+                raise InputError(f"policy.{name}: {str(value)[:64]!a} is unknown")
+        policy = cls(**stored)
+        if not 0 < policy.deadline_s <= DEADLINE_MAX_S:
+            raise InputError(f"policy.deadline_s: not in 1..{DEADLINE_MAX_S}")
+        try:
+            policy.own_cpus_mask()
+        except CpulistError as error:
+            raise InputError(f"policy.own_cpus: {error}") from None
+        return policy
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.members() == other.members()

@@ -7,7 +7,7 @@ from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError
 from ocihook.glob import MAX_PATTERN_CHARS
-from ocihook.policy import ANY_CPU, LEVELS, Policy
+from ocihook.policy import ANY_CPU, DEADLINE_MAX_S, LEVELS, Policy
 
 MAX_PATTERNS = 64
 """Of one list or table: what one container start takes is bounded by it."""
@@ -163,7 +163,7 @@ KEYS = (
         "Has no effect any more: the host's cgroups share CPUs by their own weights."),
     Key("hook", "on_error", "`start`, `refuse`", _choice("start", "refuse"),
         "Whether a container starts that cannot have its cell, or asks for more than it may."),
-    Key("hook", "deadline_s", "1 to 600", _integer(1, 600),
+    Key("hook", "deadline_s", f"1 to {DEADLINE_MAX_S}", _integer(1, DEADLINE_MAX_S),
         "Seconds after which a run of the hook gives up; the runtimes' own time-out, which "
         "`ocihook install` writes, is 10 more."),
     Key("log", "stderr", _BOOLEAN, _switch,

@@ -52,10 +52,18 @@ class _Stored:
     __slots__ = ("made_of", "policy", "problem")
 
     def __init__(self, document: dict[str, object]) -> None:
+        """Take a document apart.
+
+        Raises:
+            InputError, LookupError: it is not as it is stored.
+        """
         members = document["policy"]
-        self.policy = None if members is None else Policy(**members)  # type: ignore[arg-type]
+        self.policy = None if members is None else Policy.of_members(members)
         self.made_of = document["made_of"]
-        self.problem = str(document["problem"])
+        problem = document["problem"]
+        if type(problem) is not str:
+            raise InputError("problem: of the wrong type")
+        self.problem = problem
 
 
 def distrust(status: os.stat_result) -> str:
@@ -93,9 +101,15 @@ def _stored(path: str) -> tuple[_Stored | None, ConfigError | None]:
         if doubt:
             return None, ConfigError(f"{path}: {doubt}", "not used")
         document = parse_object(os.read(file, MAX_STORED_BYTES), path, InputError)
-        return (_Stored(document) if document["format"] == FORMAT else None), None
-    except (InputError, LookupError, TypeError):
-        return None, None  # of another version, or torn: it is made anew
+        if document.get("format") != FORMAT:
+            return None, None  # of another version: it is made anew
+        try:
+            return _Stored(document), None
+        except (InputError, LookupError) as error:
+            why = error if isinstance(error, InputError) else f"{error.args[0]}: missing"
+            return None, ConfigError(f"{path}: {why}", "not used")
+    except InputError:
+        return None, None  # torn: it is made anew
     finally:
         os.close(file)
 

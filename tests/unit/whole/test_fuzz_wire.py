@@ -7,6 +7,7 @@ For each: a value that fits the scheduler's request, or an error of ``errors.py`
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from ocihook import abi, control_file, cpulist, cpuset, kernel_cpulist, limits, 
 from ocihook.cell import CellSpec
 from ocihook.config import compiling
 from ocihook.cpuset import EFFECTIVE
-from ocihook.errors import CpulistError, InputError, OcihookError
+from ocihook.errors import CpulistError, InputError, OcihookError, PolicyError
 from ocihook.hook import configured
 from ocihook.policy import Policy
 from ocihook.record import Record
@@ -109,6 +110,7 @@ def test_stored_policies(watch: Watch, tmp_path: Path) -> None:
         policy, problem = configured.in_force(str(file), str(stored))
         assert isinstance(policy, Policy)
         assert problem is None or problem.exit_code in DOCUMENTED
+        _use(policy)
         remade += policy == first
         seen.add(data)
         if len(seen) >= PARTS["policies"]:
@@ -117,6 +119,22 @@ def test_stored_policies(watch: Watch, tmp_path: Path) -> None:
     assert len(seen) >= PARTS["policies"]
     assert remade >= 0.9 * PARTS["policies"], "a torn policy counts"
     assert compiling.policy_of("", "/x") != first
+
+
+def _use(policy: Policy) -> None:
+    """Ask a policy all that the hook asks; it may refuse everything."""
+    for ask in (
+        lambda: policy.enrols({"a": "b"}, True, "/a"),
+        lambda: policy.check_weight(100, "x"),
+        lambda: policy.check_own_cpus(0, 3, "x"),
+        lambda: policy.check_switches(False, False, "x"),
+        lambda: policy.check_name("a", "x"),
+    ):
+        with suppress(PolicyError):
+            ask()
+    policy.fails_closed(True)
+    policy.logs("error")
+    assert 1 <= policy.deadline_s <= 600
 
 
 FILES = [
