@@ -118,7 +118,7 @@ def _enrol(state: ContainerState, pid: int) -> None:
             if spec.wishes_own():
                 missing = _grant(spec, home, state.cell, state.policy)
     if missing:
-        raise OwnCpusTaken(missing, "see: ocihook cells")
+        raise OwnCpusTaken(missing, "once they are free: ocihook scheduler reload")
     state.notes.extend(config.faults)
     if config.policy in bundle.REALTIME_POLICIES:
         state.notes.append(

@@ -159,7 +159,8 @@ def test_too_few_own_cpus(run_hook: Run, make_state: State) -> None:
     online = cpulist.format(topology.read().online)
     assert run.lines == [
         "ocihook: createRuntime: container c1: own CPUs: 2 wished, 0 granted;"
-        f" not granted: {online} (another cell's own) (see: ocihook cells)"
+        f" not granted: {online} (another cell's own)"
+        " (once they are free: ocihook scheduler reload)"
     ]
     required = make_state(annotations=wish | REQUIRED)
     refused = run_hook("createRuntime", required, prelude=FOUND + OWNED)
