@@ -62,8 +62,10 @@ def read(mark: bytes) -> CellSpec:
 
     try:
         fields = json.loads(mark)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"cell mark: {error}") from None
+    except RecursionError:
+        raise InputError("cell mark: nested too deep") from None
     if not isinstance(fields, dict):
         raise InputError("cell mark: not a JSON object")
     digits = _text(fields, "bundle_hash")

@@ -44,10 +44,10 @@ def parse(text: str, path: str) -> dict[str, object]:
     Raises:
         ConfigError: it is none; the message has the line.
     """
-    import tomllib
+    from ocihook import toml_text
 
     try:
-        return tomllib.loads(text)
+        return toml_text.loads(text)
     except ValueError as error:  # mostly TOMLDecodeError; an int of 5000 digits is none
         # "Expected '=' after a key (at line 3, column 5)", or "(at end of document)".
         problem, known, place = str(error).rpartition(" (at ")
@@ -59,8 +59,6 @@ def parse(text: str, path: str) -> dict[str, object]:
         else:
             where = f"{path}:{text.count(chr(10)) + 1}"
         raise ConfigError(f"{where}: {_lower(problem)}", "it has to be TOML") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply", "it has to be TOML") from None
 
 
 def line_of(text: str, place: tuple[str | int, ...]) -> int:

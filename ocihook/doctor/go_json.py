@@ -6,11 +6,20 @@ grow together, anything else is replaced, and each value has to be of the right 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _INT_DIGITS = 20
 """What is longer is no number of 64 bits, and Python refuses the longest ones."""
+
+GO_MAX_DEPTH = 10_000
+"""encoding/json, scanner.go, maxNestingDepth."""
+
+_MAX_DEPTH = 64
+"""What lies deeper is looked at piece by piece, since Python's own parser recurses."""
+
+_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
 _LIKE_ASCII = str.maketrans({"\u017f": "s", "\u212a": "k"})
 """Go's foldName: the two letters beyond ASCII whose other case is in ASCII."""
@@ -29,18 +38,47 @@ class Object(dict[str, Any]):
 def parse(content: bytes) -> tuple[Any, str]:
     """Return the document of a file and no fault, or None and why it is none.
 
-    UTF-8 alone, no byte order mark, no NaN.
+    UTF-8 alone, no byte order mark, no NaN. What lies deeper than members that have a meaning do
+    is null in what is returned.
     """
+    text = content.decode(errors="replace")
     try:
-        document = json.loads(
-            content.decode(errors="replace"),
-            parse_constant=_refuse,
-            parse_int=_int,
-            object_pairs_hook=Object,
-        )
-    except (ValueError, RecursionError) as error:
+        if text.count("[") + text.count("{") > _MAX_DEPTH:
+            text = _shallow(text)
+        return _loads(text), ""
+    except ValueError as error:
         return None, f"no JSON: {error}"
-    return document, ""
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse, parse_int=_int, object_pairs_hook=Object)
+
+
+def _shallow(text: str) -> str:
+    """Return the text with null in place of what lies too deep, if that is JSON.
+
+    Raises:
+        ValueError: it is not, or lies deeper than Go reads, or brackets are not closed.
+    """
+    pieces: list[list[str]] = [[]]
+    begin = 0
+    for found in _STRINGS_AND_BRACKETS.finditer(text):
+        if found[0] in "[{":
+            if len(pieces) > GO_MAX_DEPTH:
+                raise ValueError(f"nested more than {GO_MAX_DEPTH} deep")
+            pieces[-1].append(text[begin : found.start()])
+            pieces.append([])
+            begin = found.start()
+        elif found[0] in "]}" and len(pieces) > 1:
+            value = "".join((*pieces.pop(), text[begin : found.end()]))
+            begin = found.end()
+            if len(pieces) > _MAX_DEPTH:
+                _loads(value)
+                value = "null"
+            pieces[-1].append(value)
+    if len(pieces) > 1:
+        raise ValueError("ends before its brackets are closed")
+    return "".join((*pieces[0], text[begin:]))
 
 
 def pairs(members: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -71,7 +71,7 @@ def parse_object(data: bytes, what: str, error: type[InputError]) -> dict[str, o
         start = len(text) - len(text.lstrip(_BLANKS))
         if start == len(text):
             raise error(f"{what}: empty")
-        if _is_deep(data):
+        if is_deep(data):
             raise error(f"{what}: nested more than {MAX_DEPTH} deep")
         value, end = _scan_at(text, start)
     except StopIteration as stop:
@@ -85,7 +85,7 @@ def parse_object(data: bytes, what: str, error: type[InputError]) -> dict[str, o
     return value
 
 
-def _is_deep(data: bytes) -> bool:
+def is_deep(data: bytes) -> bool:
     """Tell whether JSON text is nested more than ``MAX_DEPTH`` deep; ``{}`` is 1 deep.
 
     Asked before the scanner sees it, which recurses, and whose own limit does not save us: crun

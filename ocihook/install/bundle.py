@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ocihook import nspawn
 from ocihook.errors import BundleError, InstallError, OcihookError, SystemCallError
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
+from ocihook.hook.json import MAX_DEPTH, is_deep
 from ocihook.install import bundle_hooks, files, hooks, json_text
 from ocihook.install.bundle_hooks import NO_BUNDLE_HINT
 
@@ -53,6 +54,10 @@ def inject(directory: Path, program: Path, *, dry_run: bool = False, force: bool
     config = directory / "config.json"
     with _opened(directory, config) as place:
         text, status = _read(config, place)
+        if is_deep(text.encode()):
+            raise BundleError(
+                f"{config}: nested more than {MAX_DEPTH} deep", "the hook reads no such file"
+            )
         bundle_hooks.demand_names(text, config)
         wanted = {
             stage: json.loads(hooks.hook_file(stage, program))["hook"] for stage in hooks.STAGES

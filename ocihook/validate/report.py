@@ -11,7 +11,7 @@ from ocihook.errors import BundleError, InputError
 from ocihook.hook import bundle
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
 from ocihook.hook.fields import Fields
-from ocihook.hook.json import parse_object
+from ocihook.hook.json import MAX_DEPTH, is_deep, parse_object
 from ocihook.hook.state import MAX_STATE_BYTES
 from ocihook.validate import (
     cgroups_path,
@@ -140,8 +140,10 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
 def _parse(data: bytes) -> Any:
     """Parse as the hook does; lists are the output of ``ocihook cells --json``, and ours."""
     if data.lstrip()[:1] == b"[":
+        if is_deep(data):
+            raise InputError(f"file: nested more than {MAX_DEPTH} deep")
         try:
             return json.loads(data)
-        except (ValueError, RecursionError) as problem:
+        except ValueError as problem:
             raise InputError(f"not JSON: {problem}") from None
     return parse_object(data, "file", InputError)

@@ -108,7 +108,7 @@ class FakeHost:
         self.write("/proc/self/mountinfo", "".join(lines))
 
     def program(self, absolute: str, version: str, status: int = 0) -> None:
-        """Make a program that answers `--version`."""
+        """Make a program that answers `--version` alone."""
         answer = f"cat <<END\n{version}\nEND\nexit {status}\n"
         path = self.write(absolute, f'#!/bin/sh\n[ "$1" = --version ] || exit 9\n{answer}')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)

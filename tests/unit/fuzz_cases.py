@@ -39,7 +39,7 @@ OF_TEXT = [
     *PIECES, b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c", b"\x1c", b"\x85", b"\xc2\xa0",
     b"\xe2\x80\xa8", b"\xd9\xa3", b"/", b"//", b"..", b"\\040", b"\\", b",", b":", b"=", b"#",
     b"'", b" - ", b"0-1151", b"1:1/0", b"all", b"N", b"max", b"4294967296", b"\n\n", b"[", b"]",
-    b"x" * 300,
+    b"x" * 300, b"a." * 1100,
 ]  # fmt: skip
 """What readers of the kernel's text, of versions and of settings may stumble over."""
 

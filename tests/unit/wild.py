@@ -187,6 +187,7 @@ PIECES = [
     b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\\u0000", b"\\ud800", b"null", b"NaN",
     b"-Infinity", b"1e999", b"9" * 30, b"9" * 5000, b"\xef\xbb\xbf", b"\xff", b"\0", b"-", b".5",
     b"true", b'"org.ocihook/weight"', b"{}" * 3, b"[" * 70, b'{"a":' * 70,
+    b"[" * 1100, b'{"a":' * 1100,
 ]  # fmt: skip
 
 

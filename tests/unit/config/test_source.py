@@ -18,7 +18,7 @@ from ocihook.errors import ConfigError
         ("a = 1\n\nb = '", 'c.toml:3: expected "\'"'),
         ("a = 1\na = 2\n", "c.toml:2: column 6: cannot overwrite a value"),
         ("\na = " + "1" * 5000, "c.toml: exceeds the limit (4300 digits) for integer"),
-        ("a = " + "[" * 100_000, "c.toml: nested too deeply"),
+        ("a = " + "[" * 100_000, "c.toml: nested too deep"),
     ],
 )
 def test_what_is_not_toml_has_its_line(text: str, message: str) -> None:

@@ -85,6 +85,8 @@ def test_lists_can_be_appended_to(fake: FakeHost) -> None:
     ("text", "said"),
     [
         ("[engine\n", "expected ']' at the end of a table declaration"),
+        ("a = " + "[" * 5000 + "]" * 5000, "nested too deep"),
+        (".".join(["a"] * 100_000) + " = 1", "a key of more than 1000 parts"),
         ("[engine]\nhooks_dir = '/x'\n", "hooks_dir: not a list"),
         ("[engine]\nhooks_dir = [1]\n", "hooks_dir: an item is neither string nor table"),
         ("[engine]\nhooks_dir = [{more = true}]\n", "hooks_dir: 'more' is no attribute"),
@@ -157,9 +159,38 @@ def test_an_engine_that_is_no_table(fake: FakeHost) -> None:
         podman_hooks_dirs(fake.host, OLD)
 
 
-def test_two_tables_that_differ_in_case_are_one(fake: FakeHost) -> None:
-    fake.write(ADMINISTRATOR, '[engine]\nruntime = "crun"\n[Engine]\nhooks_dir = ["/a"]\n')
-    assert podman_hooks_dirs(fake.host, OLD)[0] == ["/a"]
+@pytest.mark.parametrize(
+    ("text", "dirs"),
+    [
+        ('[engine]\nruntime = "crun"\n[Engine]\nhooks_dir = ["/a"]\n', ["/a"]),
+        ('[engine]\nhooks_dir = ["/a"]\n[Engine]\nhooks_dir = ["/b"]\n', ["/b"]),
+        ('[Engine]\nhooks_dir = ["/b"]\n[engine]\nhooks_dir = ["/a"]\n', ["/a"]),
+        ('[engine]\nhooks_dir = ["/a"]\nHooks_Dir = ["/b"]\n', ["/b"]),
+        ('[engine]\nHooks_Dir = ["/b"]\nhooks_dir = ["/a"]\n', ["/a"]),
+        ('[engine]\nHooks_Dir = ["/b"]\nHOOKS_DIR = ["/c", {append = true}]\n', ["/b", "/c"]),
+    ],
+)
+def test_names_that_differ_in_case_are_one(fake: FakeHost, text: str, dirs: list[str]) -> None:
+    """Each over the one before it, in the order of the file."""
+    fake.write(ADMINISTRATOR, text)
+    assert podman_hooks_dirs(fake.host, OLD) == (dirs, [ADMINISTRATOR])
+    text = text.replace("ngine]", "rio.runtime]").replace("[e", "[c").replace("[E", "[C")
+    if "append" not in text:
+        fake.write("/etc/crio/crio.conf", text)
+        assert crio_hooks_dirs(fake.host)[0] == dirs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[engine]\nhooks_dir = ["/a"]\nHooks_Dir = 5\n',
+        'Engine = 1\n[engine]\nhooks_dir = ["/a"]\n',
+    ],
+)
+def test_each_of_them_has_its_type(fake: FakeHost, text: str) -> None:
+    fake.write(ADMINISTRATOR, text)
+    with pytest.raises(MalformedSettings, match="not a "):
+        podman_hooks_dirs(fake.host, OLD)
 
 
 def test_crio(fake: FakeHost) -> None:

@@ -45,3 +45,30 @@ def test_a_number_may_be_longer_than_python_reads() -> None:
         "a": float("inf"),
         "b": -(1 << 63),
     }
+
+
+@pytest.mark.parametrize("depth", [64, 65, 1100, 10_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"]": ', "}")])
+def test_as_deep_as_go_reads(depth: int, opening: str, closing: str) -> None:
+    deep = opening * (depth - 1) + "1" + closing * (depth - 1)
+    found = members('{"a": "[[[\\"[", "b": ' + deep + ', "c": 5}')
+    assert (found["a"], found["c"]) == ('[[["[', 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[" * 10_001 + "]" * 10_001, "nested more than 10000 deep"),
+        ("[" * 5000, "ends before its brackets are closed"),
+        ("[" * 5000 + "x" + "]" * 5000, "Expecting value"),
+        ("[" * 5000 + "}" + "]" * 4999, "Expecting value"),
+        ("[" * 5000 + "]" * 5001, "Extra data"),
+        ('{"a": "' + "[" * 5000, "ends before its brackets are closed"),
+        ("[" * 5000 + "NaN" + "]" * 5000, "NaN is no number"),
+    ],
+)
+def test_what_is_deep_and_wrong(text: str, fault: str) -> None:
+    document, said = parse(text.encode())
+    assert document is None
+    assert said.startswith("no JSON: ")
+    assert fault in said

@@ -238,6 +238,13 @@ NO_BUNDLE = {
 }  # fmt: skip
 
 
+def test_what_the_hook_does_not_read_is_no_place_for_hooks(tmp_path: Path) -> None:
+    path = write(tmp_path, b'{"ociVersion": "1", "a": ' + b"[" * 64 + b"]" * 64 + b"}")
+    with pytest.raises(BundleError, match=re.escape(f"{path}: nested more than 64 deep")):
+        inject(tmp_path)
+    assert bundles.eject(tmp_path).action == "absent"
+
+
 @pytest.mark.parametrize("call", [inject, bundles.eject])
 @pytest.mark.parametrize("name", NO_BUNDLE)
 def test_what_is_no_bundle_is_refused(tmp_path: Path, name: str, call: Any) -> None:

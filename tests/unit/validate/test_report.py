@@ -13,7 +13,7 @@ from wild import KINDS as WILD
 from wild import documents, mutated_node
 
 from ocihook.validate.kinds import KINDS
-from ocihook.validate.report import findings
+from ocihook.validate.report import findings, validate
 
 DATA = Path(__file__).parents[2] / "data"
 STATE: dict[str, Any] = {
@@ -39,6 +39,15 @@ def test_a_long_value_is_cut_and_stays_on_its_line() -> None:
 def refused_by_the_hook(kind: str, document: object) -> bool:
     text = json.dumps(document).encode()
     return valid(f"oci-{kind}", text) is None
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+@pytest.mark.parametrize("depth", [65, 900, 100_000])
+def test_a_list_that_is_too_deep(tmp_path: Path, kind: str | None, depth: int) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('[{"cell": ' + "[" * (depth - 2) + "]" * (depth - 2) + "}]")
+    (found,) = validate(path, kind)["findings"]
+    assert found["message"] == "file: nested more than 64 deep"
 
 
 @pytest.mark.parametrize("kind", sorted(WILD))
