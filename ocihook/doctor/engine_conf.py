@@ -2,15 +2,16 @@
 """Which directories podman and CRI-O read hooks from: their configuration, in their own order.
 
 Both read TOML by BurntSushi's package: it drops a byte order mark, and does not mind the case of
-names.
+names: of those that differ in it alone each is decoded, in the order of the file, over the one
+before. ``podman_says`` has what podman itself makes of its files, and goes before this.
 """
 
 import os
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ocihook import toml_text
 from ocihook.doctor.host import Host, reason
 from ocihook.doctor.quirks import Version
 from ocihook.paths import HOOKS_DIR
@@ -43,17 +44,12 @@ def podman_hooks_dirs(host: Host, version: Version | None) -> tuple[list[str], l
     dirs, said = [HOOKS_DIR], []
     append = False
     for path in files:
-        document = _parse(host, path)
-        if not isinstance(_at(document, "engine"), dict | None):
-            raise MalformedSettings(f"{host.shown(path)}: engine: not a table")
-        value = _at(document, "engine", "hooks_dir")
-        if value is None:
-            continue
-        strings, append = _attributed(value, append, host.shown(path))
-        # containers/common internal/attributedstring: {append=true} lasts for later files, too.
-        dirs = [*dirs, *strings] if append else strings
-        said.append(host.shown(path))
-    return dirs, said
+        for value in _values(host, path, "engine", "hooks_dir"):
+            strings, append = _attributed(value, append, host.shown(path))
+            # containers/common internal/attributedstring: {append=true} lasts for later files, too.
+            dirs = [*dirs, *strings] if append else strings
+            said.append(host.shown(path))
+    return dirs, list(dict.fromkeys(said))
 
 
 def podman_files(host: Host, *, since_6: bool) -> list[Path]:
@@ -90,14 +86,12 @@ def crio_hooks_dirs(host: Host) -> tuple[list[str], list[str]]:
     dirs, said = [HOOKS_DIR], []
     main = host.path("/etc/crio/crio.conf")
     for path in [*_existing([main]), *_below(host, main.with_name("crio.conf.d"))]:
-        value = _at(_parse(host, path), "crio", "runtime", "hooks_dir")
-        if value is None:
-            continue
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise MalformedSettings(f"{host.shown(path)}: hooks_dir: not a list of strings")
-        dirs = value
-        said.append(host.shown(path))
-    return dirs, said
+        for value in _values(host, path, "crio", "runtime", "hooks_dir"):
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise MalformedSettings(f"{host.shown(path)}: hooks_dir: not a list of strings")
+            dirs = value
+            said.append(host.shown(path))
+    return dirs, list(dict.fromkeys(said))
 
 
 def _below(host: Host, directory: Path) -> list[Path]:
@@ -166,22 +160,22 @@ def _drop_ins(main_files: Iterable[Path]) -> list[Path]:
 def _parse(host: Host, path: Path) -> dict[str, Any]:
     shown = host.shown(path)
     try:
-        return tomllib.loads(host.content(path).decode("utf-8-sig"))
+        return toml_text.loads(host.content(path).decode("utf-8-sig"))
     except OSError as error:
         raise MalformedSettings(f"{shown}: {reason(error)}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MalformedSettings(f"{shown}: {str(error)[:1].lower()}{str(error)[1:]}") from None
 
 
-def _at(document: Any, *names: str) -> Any:
-    """Return what is at a place; of tables whose names differ in case, the last that has it."""
-    if not names or not isinstance(document, dict):
-        return None if names else document
-    name, *below = names
-    exact = [document[name]] if name in document else []
-    others = [value for key, value in document.items() if key.lower() == name and key != name]
-    found = [_at(value, *below) for value in (*others, *exact)]
-    return next((value for value in reversed(found) if value is not None), None)
+def _values(host: Host, path: Path, *names: str) -> Iterator[Any]:
+    """Yield what a file says at a place, in its order, by names in any case."""
+    tables = [_parse(host, path)]
+    for name in names[:-1]:
+        tables = [table[key] for table in tables for key in table if key.lower() == name]
+        if not all(isinstance(each, dict) for each in tables):
+            raise MalformedSettings(f"{host.shown(path)}: {name}: not a table")
+    for table in tables:
+        yield from (value for key, value in table.items() if key.lower() == names[-1])
 
 
 def _attributed(value: Any, append: bool, where: str) -> tuple[list[str], bool]:

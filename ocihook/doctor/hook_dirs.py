@@ -5,12 +5,13 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ocihook.doctor import podman_says
 from ocihook.doctor.engine_conf import MalformedSettings, crio_hooks_dirs, podman_hooks_dirs
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.hooks_engines import STOPS
 from ocihook.doctor.host import Host
 from ocihook.doctor.quirks import Version
-from ocihook.doctor.runtimes import Installed, version_of
+from ocihook.doctor.runtimes import Installed
 from ocihook.install.hooks import STAGES, file_name
 from ocihook.paths import HOOKS_DIR
 
@@ -38,24 +39,31 @@ class Engine(NamedTuple):
 
 def engines(host: Host, installed: list[Installed]) -> list[Engine]:
     """Return each engine that reads hooks.d files, with the directories that it reads."""
-    there = {each.program for each in installed}
-    readers: dict[str, Settings] = {
-        "podman": lambda: podman_hooks_dirs(host, version_of("podman", installed)),
-        "crio": lambda: crio_hooks_dirs(host),
-    }
-    return [
-        _engine(name, read, version_of(name, installed))
-        for name, read in readers.items()
-        if name in there
-    ]
+    first = {each.program: each for each in reversed(installed)}
+    found = []
+    if podman := first.get("podman"):
+        of_files = _of_files("podman", lambda: podman_hooks_dirs(host, podman.version), podman)
+        found.append(_by_podman(of_files, podman_says.ask(host, podman.path)))
+    if crio := first.get("crio"):
+        found.append(_of_files("crio", lambda: crio_hooks_dirs(host), crio))
+    return found
 
 
-def _engine(name: str, read: Settings, version: Version | None) -> Engine:
+def _of_files(name: str, read: Settings, program: Installed) -> Engine:
     try:
         dirs, said = read()
     except MalformedSettings as error:
-        return Engine(name, None, str(error), version)
-    return Engine(name, dirs, f"of {said[-1]}" if said else "by default", version)
+        return Engine(name, None, str(error), program.version)
+    return Engine(name, dirs, f"of {said[-1]}" if said else "by default", program.version)
+
+
+def _by_podman(of_files: Engine, said: podman_says.Said) -> Engine:
+    """Put what podman says in the place of what we read, where they differ."""
+    if said.refusal:
+        return of_files._replace(dirs=None, source=said.refusal)
+    if said.dirs is None or said.dirs == of_files.dirs:
+        return of_files
+    return of_files._replace(dirs=said.dirs, source="as podman has it")
 
 
 def ours_in(host: Host, directory: str) -> list[str]:

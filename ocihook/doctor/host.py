@@ -113,15 +113,15 @@ class Host:
             return self.path(configured)
         return self.path(home if home.startswith("/") else "/") / ".config"
 
-    def answer(self, program: Path) -> str:
-        """Return what ``program --version`` prints.
+    def answer(self, program: Path, option: str = "--version") -> str:
+        """Return what a program prints with an option.
 
         Raises:
             OSError: it cannot be started, fails, or takes longer than ``ANSWER_TIMEOUT_S``.
         """
         try:
             done = subprocess.run(
-                [program, "--version"],
+                [program, option],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

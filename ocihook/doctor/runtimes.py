@@ -87,11 +87,6 @@ def first_line(answer: str) -> str:
     return next((line.strip() for line in answer.split("\n") if line.strip()), "says nothing")
 
 
-def version_of(program: str, installed: list[Installed]) -> Version | None:
-    """Return the version of a program where it is found first; None where it is not."""
-    return next((each.version for each in installed if each.program == program), None)
-
-
 def check(installed: list[Installed]) -> Iterator[Finding]:
     """Report what was found, and what it is known for."""
     if not installed:

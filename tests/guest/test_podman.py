@@ -17,7 +17,7 @@ from go_patterns import REFUSED, TAKEN
 from hook_calls import Recorder
 from podman import busybox_root, podman, remove_all, run
 
-from ocihook.doctor import hooks_d, hooks_format
+from ocihook.doctor import hook_dirs, hooks_d, hooks_format, runtimes
 from ocihook.doctor.host import Host
 from ocihook.install.hooks import STAGES, file_name, hook_file
 
@@ -70,12 +70,19 @@ def test_the_engines_own_judgement_of_hook_files(
         directory.mkdir()
     once = ("--annotation=org.ocihook/weight=250", "--rm")
 
+    def deep(levels: int) -> bytes:
+        text = json.dumps(sound)[:-1] + ', "x": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+        return text.encode()
+
     def write(path: Path, **members: object) -> str:
         document = {**sound, **members}
         path.write_text(json.dumps(document))
         return hooks_format.judge(document)[0]
 
     assert write(good / "all.json", when={"commands": list(TAKEN)}) == ""
+    (good / "deep.json").write_bytes(deep(10_000))
+    (bad / "deep.json").write_bytes(deep(10_001))
+    assert [each.fault for each in hooks_d.read(Host(), [str(good)])] == ["", ""]
     podman("run", "--network=none", "--log-driver=none", *once, "--rootfs", str(rootfs),
            "/bin/busybox", "true", runtime=runtime, options=(f"--hooks-dir={good}",))  # fmt: skip
 
@@ -96,7 +103,7 @@ def test_the_engines_own_judgement_of_hook_files(
             content = content.replace(old, new)
         (bad / f"{name}.json").write_bytes(content)
     judged = {Path(each.path).stem: each.fault for each in hooks_d.read(Host(), [str(bad)])}
-    assert all(judged[name] for name in others)
+    assert all(judged[name] for name in (*others, "deep"))
     # With a byte order mark, and names in another case.
     conf = tmp_path / "containers.conf"
     conf.write_bytes(b"\xef\xbb\xbf" + f'[Engine]\nHooks_Dir = ["{bad}"]\n'.encode())
@@ -105,12 +112,48 @@ def test_the_engines_own_judgement_of_hook_files(
         run(rootfs, *once, runtime=runtime)
     said = str(refused.value)
     assert said.count("error parsing regexp") == len(REFUSED) + 1, said  # and "twice"
-    for part in ("type.json", "bits.json", "faccessat /bin/true/x: not a directory"):
+    for part in (
+        "type.json",
+        "bits.json",
+        "exceeded max depth",
+        "faccessat /bin/true/x: not a directory",
+    ):
         assert part in said
     assert 'unrecognized hook version: \\"2.0.0\\"' in said.replace('"', '\\"').replace(
         "\\\\", "\\"
     )
     assert "newer.json" in said  # no podman before 6 knows it
+
+
+SETTINGS = {
+    '[engine]\nhooks_dir = ["/a"]\nhooks_dir = ["/b"]\n': ["/b"],
+    '[engine]\nhooks_dir = ["/a"]\nHooks_Dir = ["/b"]\n': ["/b"],
+    '[engine]\nHooks_Dir = ["/b"]\nHOOKS_DIR = ["/c", {append = true}]\n': ["/b", "/c"],
+    '[engine]\nhooks_dir = ["/a"]\n[Engine]\nhooks_dir = ["/b,c", "/d"]\n': ["/b,c", "/d"],
+    "[engine]\nhooks_dir = []\n": [],
+    "[engine]\nnum_locks = -1\n": None,
+    '[containers]\nannotations = "x"\n': None,
+    "engine = 1\n": None,
+    "[engine]\nhooks_dir = [5]\n": None,
+}
+"""hooks_dir by containers.conf; None where podman refuses it."""
+
+
+def test_the_engines_own_judgement_of_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "containers.conf"
+    monkeypatch.setenv("CONTAINERS_CONF", str(conf))
+    for text, dirs in SETTINGS.items():
+        conf.write_text(text)
+        (engine,) = hook_dirs.engines(Host(), runtimes.find(Host()))
+        assert (engine.name, engine.dirs) == ("podman", dirs), text
+        if dirs is None:
+            assert f"decode configuration {conf}: toml: line " in engine.source
+            with pytest.raises(AssertionError, match="Failed to obtain podman configuration"):
+                podman("ps")
+        elif text.count("hooks_dir") < 2:
+            assert engine.source == f"of {conf}"  # by our own reader, which says the same
 
 
 def test_a_clone_has_no_annotations(rootfs: Path) -> None:
