@@ -22,6 +22,7 @@ from ocihook.validate import (
     names,
     namespaces,
     process,
+    resources,
     scheduler,
     state,
     twice,
@@ -128,6 +129,7 @@ def _beyond_schemas(kind: str, document: Any, directory: str) -> Iterator[Findin
         yield from namespaces.check(document)
         yield from cgroups_path.check(document)
         yield from scheduler.check(document)
+        yield from resources.check(document)
         yield from names.check(document, KINDS["config"].schemas, _BY_RUNTIMES)
         try:
             read = bundle.Bundle(Fields(document, "", BundleError))

@@ -22,8 +22,9 @@ def check(document: Any) -> Iterator[Finding]:
         yield warning(f"has no effect with {policy[:64]}", *_PATH, "nice")
     if priority and policy not in ("SCHED_FIFO", "SCHED_RR"):
         yield error(f"goes with SCHED_FIFO and SCHED_RR, not {policy[:64]}", *_PATH, "priority")
-    if policy in ("SCHED_FIFO", "SCHED_RR") and priority is not None and priority < 1:
-        yield error(f"is 1 to 99 for {policy}", *_PATH, "priority")
+    if policy in ("SCHED_FIFO", "SCHED_RR") and not 1 <= (priority or 0) <= 99:
+        place = _PATH if priority is None else (*_PATH, "priority")
+        yield error(f"priority is 1 to 99 for {policy}", *place)
     yield from _deadline(scheduler, policy)
     if policy == "SCHED_DEADLINE":
         yield error("crun 1.21 does not start it; runc, and crun 1.28, do", *_PATH, "policy")

@@ -25,15 +25,42 @@ def resources(**members: object) -> Callable[[Document], object]:
 
 
 BOTH = frozenset(("runc", "crun"))
+CRUN, RUNC = frozenset(("crun",)), frozenset(("runc",))
+FIFO = {"scheduler": {"policy": "SCHED_FIFO"}}
+DISK = {"major": 99, "minor": 99, "rate": 1_000_000}
 REFUSED: dict[str, tuple[frozenset[str], Callable[[Document], object]]] = {
     "root": (BOTH, lambda document: document.pop("root")),
     "mounts": (BOTH, lambda document: document.pop("mounts")),
     "quota": (BOTH, resources(cpu={"quota": 1 << 44})),
     "cpus": (BOTH, resources(cpu={"cpus": "0-1000"})),
-    "realtime": (frozenset(("crun",)), resources(cpu={"realtimePeriod": 1000})),
+    "realtime": (CRUN, resources(cpu={"realtimePeriod": 1000})),
     "nice": (BOTH, resources(unified={"cpu.weight.nice": "30"})),
     "no file": (BOTH, resources(unified={"cpu.rt.max": "1"})),
-    "env": (frozenset(("runc",)), lambda document: document["process"]["env"].append("PATH")),
+    "env": (RUNC, lambda document: document["process"]["env"].append("PATH")),
+    "priority": (BOTH, lambda document: document["process"].update(FIFO)),
+    "swap alone": (BOTH, resources(memory={"swap": 1 << 30})),
+    "little swap": (BOTH, resources(memory={"limit": 1 << 30, "swap": 1 << 20})),
+    "no memory": (CRUN, resources(memory={"limit": 0})),
+    "below -1": (RUNC, resources(memory={"limit": -2})),
+    "swappiness": (CRUN, resources(memory={"swappiness": 0})),
+    "oom killer": (CRUN, resources(memory={"disableOOMKiller": True})),
+    "hierarchy": (CRUN, resources(memory={"useHierarchy": True})),
+    "kernel memory": (CRUN, resources(memory={"kernel": 1 << 28})),
+    "pids": (BOTH, resources(pids={"limit": 1 << 23})),
+    "pids below -1": (RUNC, resources(pids={"limit": -2})),
+    "pages": (BOTH, resources(hugepageLimits=[{"pageSize": "3MB", "limit": 0}])),
+    "io weight": (BOTH, resources(blockIO={"weight": 5})),
+    "leaf weight": (CRUN, resources(blockIO={"leafWeight": 500})),
+    "no disk": (BOTH, resources(blockIO={"throttleReadBpsDevice": [DISK]})),
+    "network": (CRUN, resources(network={})),
+    "rdma": (RUNC, resources(rdma={"mlx5_1": {"hcaHandles": 3}})),
+    "device": (RUNC, resources(devices=[{"allow": True, "type": "z", "access": "r"}])),
+    "resctrl": (CRUN, lambda document: document["linux"].update(intelRdt={})),
+    "uclamp": (BOTH, resources(unified={"cpu.uclamp.min": "200"})),
+    "no memory file": (BOTH, resources(unified={"memory.nope": "1"})),
+    "memory": (BOTH, resources(unified={"memory.max": "abc"})),
+    "processes": (BOTH, resources(unified={"pids.max": "-5"})),
+    "unified pages": (BOTH, resources(unified={"hugetlb.3MB.max": "0"})),
 }
 """By what is wrong: the runtimes that do not start it."""
 
