@@ -126,7 +126,6 @@ def test_the_engines_own_judgement_of_hook_files(
 
 
 SETTINGS = {
-    '[engine]\nhooks_dir = ["/a"]\nhooks_dir = ["/b"]\n': ["/b"],
     '[engine]\nhooks_dir = ["/a"]\nHooks_Dir = ["/b"]\n': ["/b"],
     '[engine]\nHooks_Dir = ["/b"]\nHOOKS_DIR = ["/c", {append = true}]\n': ["/b", "/c"],
     '[engine]\nhooks_dir = ["/a"]\n[Engine]\nhooks_dir = ["/b,c", "/d"]\n': ["/b,c", "/d"],
@@ -138,13 +137,18 @@ SETTINGS = {
 }
 """hooks_dir by containers.conf; None where podman refuses it."""
 
+TWICE = '[engine]\nhooks_dir = ["/a"]\nhooks_dir = ["/b"]\n'
+"""No TOML. podman 5.4.2 takes it, for the later one, and 5.8.6 does not."""
+
 
 def test_the_engines_own_judgement_of_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = tmp_path / "containers.conf"
     monkeypatch.setenv("CONTAINERS_CONF", str(conf))
-    for text, dirs in SETTINGS.items():
+    conf.write_text(TWICE)
+    twice = ["/b"] if podman("--help", check=False) else None
+    for text, dirs in {**SETTINGS, TWICE: twice}.items():
         conf.write_text(text)
         (engine,) = hook_dirs.engines(Host(), runtimes.find(Host()))
         assert (engine.name, engine.dirs) == ("podman", dirs), text
@@ -152,7 +156,7 @@ def test_the_engines_own_judgement_of_its_settings(
             assert f"decode configuration {conf}: toml: line " in engine.source
             with pytest.raises(AssertionError, match="Failed to obtain podman configuration"):
                 podman("ps")
-        elif text.count("hooks_dir") < 2:
+        elif text != TWICE:
             assert engine.source == f"of {conf}"  # by our own reader, which says the same
 
 

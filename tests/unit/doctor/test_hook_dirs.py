@@ -63,7 +63,7 @@ def engine(fake: FakeHost) -> tuple[str, str]:
 
 
 def test_podman_knows_best_which_directories_it_reads(fake: FakeHost) -> None:
-    """A list that is there twice it takes, the later one; TOML does not allow that."""
+    """5.4.2 takes a list that is there twice, for the later one; TOML does not allow that."""
     fake.write(CONF, '[engine]\nhooks_dir = ["/a"]\nhooks_dir = ["/b"]\n')
     assert engine(fake)[0] == "error"
     assert "cannot overwrite a value" in engine(fake)[1]
