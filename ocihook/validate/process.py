@@ -13,6 +13,12 @@ from ocihook.validate.finding import Finding, error, items, member, warning
 
 _PROCESS = ("process",)
 
+APPARMOR = "/sys/module/apparmor/parameters/enabled"
+"""It says Y or N."""
+
+SELINUX = "/sys/fs/selinux/enforce"
+"""There while SELinux is enabled and selinuxfs is mounted."""
+
 RLIMITS = frozenset(
     f"RLIMIT_{name}"
     for name in (
@@ -32,6 +38,7 @@ def check(document: Any, directory: str) -> Iterator[Finding]:
     root = member(document, str, "root", "path")
     if root and "\0" not in root and not os.path.isdir(os.path.join(directory, root)):
         yield warning(f"{root[:64]!a} is no directory here", "root", "path")
+    yield from _labels(document)
     for name in ("args", "env"):
         for index, text in enumerate(member(document, list, "process", name) or []):
             if isinstance(text, str) and "\0" in text:
@@ -47,6 +54,32 @@ def check(document: Any, directory: str) -> Iterator[Finding]:
             yield error(f"{kind[:64]!a}: no limit of Linux", *place, "type")
         if soft is not None and hard is not None and soft > hard:
             yield error(f"{soft} is more than the hard limit of {hard}", *place, "soft")
+
+
+def _labels(document: Any) -> Iterator[Finding]:
+    if member(document, str, "process", "apparmorProfile") and not _has_apparmor():
+        yield error(
+            "AppArmor is not enabled here: runc and crun do not start it",
+            *(*_PROCESS, "apparmorProfile"),
+        )
+    if os.path.exists(SELINUX):
+        return
+    if member(document, str, "process", "selinuxLabel"):
+        yield error(
+            "SELinux is not enabled here: runc and crun do not start it", *_PROCESS, "selinuxLabel"
+        )
+    if member(document, str, "linux", "mountLabel"):
+        yield error("SELinux is not enabled here: runc does not start it", "linux", "mountLabel")
+
+
+def _has_apparmor() -> bool:
+    try:
+        with open(APPARMOR, encoding="ascii") as file:
+            return file.read(1) == "Y"
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # nobody can say
 
 
 def _missing(document: Any) -> Iterator[Finding]:
