@@ -30,13 +30,15 @@ def until(
     *,
     timeout_s: float = DEADLINE_S,
     step_s: float = STEP_S,
+    rest: float = 0,
     seen: Callable[[], object] | None = None,
 ) -> ReachedT:
     """Wait until ``reached`` returns something true; return that.
 
-    The failure names ``what`` should have come, and the state that ``seen`` returns.
+    The failure names ``what`` should have come, and the state that ``seen`` returns. ``rest`` is
+    that of :func:`ticks_until`.
     """
-    for _ in ticks_until(timeout_s, step_s):
+    for _ in ticks_until(timeout_s, step_s, rest):
         if found := reached():
             return found
     state = f": {seen()}" if seen else ""
