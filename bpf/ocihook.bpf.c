@@ -27,6 +27,7 @@
  *
  *	share.bpf.h	virtual times: who is owed CPU time
  *	clock.bpf.h	what they are measured against
+ *	excess.bpf.h	nodes whose vtime is of other CPUs than a task's
  *	quota.bpf.h	cpu.max: what a cell may use
  *	throttle.bpf.h	who has used it up
  *	tickless.bpf.h	slices that no tick ends
@@ -41,6 +42,7 @@
  *	search.bpf.h	the first node that was not passed over
  *	pick.bpf.h	which node a CPU serves
  *	bound.bpf.h	tasks that wait for one CPU
+ *	rivals.bpf.h	whether one of them goes before all others
  *	dispatch.bpf.h	what a CPU runs next
  *	stats.bpf.h	how long tasks waited, how often they were stopped
  *	dump.bpf.h	all of that for the kernel's log
