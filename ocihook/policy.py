@@ -9,7 +9,7 @@ from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError, InputError, PolicyError
 
-FORMAT = 1
+FORMAT = 2
 """Of what is stored of a policy; it goes up with every change of its members or their meaning."""
 
 HOST_SHARE_PERCENT = 20
@@ -17,6 +17,17 @@ HOST_SHARE_PERCENT = 20
 
 ANY_CPU = "all"
 """Of ``limits.own_cpus``: every CPU may become a cell's own."""
+
+LIMITS = (
+    "weight_min",
+    "weight_max",
+    "own_cpus_max",
+    "own_cpus",
+    "lend_off",
+    "borrow_off",
+    "shared_cells",
+)
+"""What bounds a wish; which of these are written, and which cannot be known, counts as well."""
 
 LEVELS = ("error", "warning")
 """Of ``log.level``: what keeps a container from starting, and also what does not."""
@@ -34,7 +45,9 @@ class Policy:
     """The configuration, a member a key; the defaults are what holds without a file.
 
     A key of ``[enrol.exclude]`` has its section in its name. ``file`` is where they were read,
-    for messages; nothing where there is none. docs/configuration.md says what each means.
+    for messages; nothing where there is none. ``unknown`` are those of ``LIMITS`` that the file may
+    set, and nobody can tell to what: no wish passes them. docs/configuration.md says what each key
+    means.
     """
 
     __slots__ = (
@@ -55,6 +68,7 @@ class Policy:
         "share_percent",
         "shared_cells",
         "stderr",
+        "unknown",
         "weight_max",
         "weight_min",
         "who",
@@ -83,6 +97,7 @@ class Policy:
         journal: bool = True,
         level: str = "warning",
         file: str = "",
+        unknown: "list[str] | None" = None,
     ) -> None:
         self.who = who
         self.annotations = annotations or {}
@@ -104,6 +119,7 @@ class Policy:
         self.journal = journal
         self.level = level
         self.file = file
+        self.unknown = unknown or []
 
     def members(self) -> dict[str, object]:
         """Return the members by name, as the constructor takes them."""
@@ -190,6 +206,7 @@ class Policy:
         Raises:
             PolicyError: it is out of the limits.
         """
+        self._demand_known(("weight_max", "weight_min"), f"{subject}: {weight}")
         if weight > self.weight_max:
             raise self._refusal(f"{subject}: {weight} is above", "weight_max", self.weight_max)
         if weight < self.weight_min:
@@ -204,6 +221,8 @@ class Policy:
             PolicyError: it is for too many, or for some that are not given out.
         """
         wished = count or listed.bit_count()
+        if wished:
+            self._demand_known(("own_cpus_max", "own_cpus"), f"{subject}: a wish for {wished}")
         if wished > self.own_cpus_max:
             raise self._refusal(
                 f"{subject}: a wish for {wished} is above", "own_cpus_max", self.own_cpus_max
@@ -223,6 +242,8 @@ class Policy:
             ("lend", lend, self.lend_off),
             ("borrow", borrow, self.borrow_off),
         ):
+            if not on:
+                self._demand_known((f"{key}_off",), f"{subject}{key}: false")
             if not on and not may_be_off:
                 raise self._refusal(f"{subject}{key}: false is against", f"{key}_off", "false")
 
@@ -232,6 +253,7 @@ class Policy:
         Raises:
             PolicyError: no pattern allows it.
         """
+        self._demand_known(("shared_cells",), f"{subject}: {name!a}")
         if self.shared_cells != ["*"] and not _first_match(self.shared_cells, name):
             allowed = ", ".join(self.shared_cells) or "none"
             raise self._refusal(f"{subject}: {name!a} is not of", "shared_cells", allowed)
@@ -248,8 +270,21 @@ class Policy:
         """Tell whether records of this level (one of ``LEVELS``) are wanted."""
         return LEVELS.index(level) <= LEVELS.index(self.level)
 
+    def _demand_known(self, keys: "tuple[str, ...]", wish: str) -> None:
+        for key in keys:
+            if key in self.unknown:
+                raise PolicyError(
+                    f"{wish} is refused while limits.{key} of {self.file} cannot be known",
+                    "repair the file: ocihook config check",
+                )
+
     def _refusal(self, problem: str, key: str, value: object) -> PolicyError:
         return PolicyError(f"{problem} limits.{key} = {_cut(str(value))} of {self.file}")
+
+
+def strictest(on_error: str, file: str) -> Policy:
+    """Return what holds where nothing of `file` can be known: no wish counts."""
+    return Policy(on_error=on_error, file=file, unknown=list(LIMITS))
 
 
 def _cut(text: str) -> str:

@@ -37,6 +37,22 @@ def value(document: Section, key: Key) -> object:
     return key.default if said is None else said
 
 
+def right(document: Section) -> dict[str, object]:
+    """Return the values that are written and right, by the policy's members.
+
+    Of two that do not go together neither is.
+    """
+    members = {}
+    for key in KEYS:
+        said = _at(document, key.path)
+        if said is not None and not any(key.form(said)):
+            members[key.member] = said
+    if _sense(document):
+        members.pop("weight_min", None)
+        members.pop("weight_max", None)
+    return members
+
+
 def dotted(path: tuple[str | int, ...]) -> str:
     """Write a place as TOML does: ``enrol.cgroups[0]``, quoted where it has to be."""
     text = ""
@@ -78,8 +94,7 @@ def _hint(name: str, path: tuple[str, ...]) -> str:
 
 def _sense(document: Section) -> list[Finding]:
     """Return where values that are right by themselves do not go together."""
-    limits = {key.name: value(document, key) for key in KEYS if key.section == "limits"}
-    lowest, highest = limits["weight_min"], limits["weight_max"]
+    lowest, highest = (_at(document, ("limits", name)) for name in ("weight_min", "weight_max"))
     if isinstance(lowest, int) and isinstance(highest, int) and lowest > highest:
         return [(("limits", "weight_min"), f"{lowest} is above limits.weight_max = {highest}")]
     return []

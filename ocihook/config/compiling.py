@@ -5,10 +5,10 @@ import errno
 import os
 
 from ocihook.config import source
-from ocihook.config.check import dotted, findings, value
+from ocihook.config.check import dotted, findings, right, value
 from ocihook.config.keys import KEYS
 from ocihook.errors import ConfigError
-from ocihook.policy import FORMAT, Policy
+from ocihook.policy import FORMAT, LIMITS, Policy
 
 
 def problems(document: dict[str, object], text: str, path: str) -> list[str]:
@@ -40,16 +40,28 @@ def policy_of(text: str, path: str) -> Policy:
     return Policy(**members, file=path)  # type: ignore[arg-type]  # checked above
 
 
-def stored_text(policy: Policy | None, problem: str, made_of: list[int]) -> bytes:
+def what_is_right(text: str, path: str) -> Policy:
+    """Return the policy of a file with mistakes: the keys that are right, and the limits unknown
+    that are not among them. What is misspelt may have been any of them."""
+    try:
+        members = right(source.parse(text, path))
+    except ConfigError:
+        members = {}
+    unknown = [name for name in LIMITS if name not in members]
+    return Policy(**members, file=path, unknown=unknown)  # type: ignore[arg-type]  # checked
+
+
+def stored_text(policy: Policy, problem: str, made_of: list[int]) -> bytes:
     """Return what is stored: the policy, and of which file it was made.
 
-    `problem` is what is wrong with that file, and the policy then the last one before it, None
-    where there was none: a file that is broken is looked at once, too.
+    `problem` is what is wrong with that file, and the policy then the last one before it, or what
+    is right in it: a file that is broken is looked at once, too.
     """
     import json
 
-    members = None if policy is None else policy.members()
-    document = {"format": FORMAT, "made_of": made_of, "problem": problem, "policy": members}
+    document = {
+        "format": FORMAT, "made_of": made_of, "problem": problem, "policy": policy.members(),
+    }  # fmt: skip
     return (json.dumps(document) + "\n").encode()
 
 

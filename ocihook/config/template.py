@@ -41,8 +41,10 @@ def text_of(policy: Policy) -> str:
         lines.append(f"[{section}]")
         for key in keys:
             value = getattr(policy, key.member)
-            changed = "" if value == key.default else f"  # default: {toml(key.default)}"
-            lines.append(f"{key.name} = {toml(value)}{changed}")
+            comment = "" if value == key.default else f"  # default: {toml(key.default)}"
+            if key.member in policy.unknown:
+                comment = "  # cannot be known, so no wish passes it"
+            lines.append(f"{key.name} = {toml(value)}{comment}")
         lines.append("")
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -18,7 +18,7 @@ MEND = "repair it: `ocihook config check` says all that is wrong"
 
 
 def policy(host: Host) -> Policy:
-    """Return the policy that the file says; the defaults where it says none that is used."""
+    """Return the policy that the file says; the defaults where it says none that is right."""
     try:
         text = _text(host)
         return compiling.policy_of(text, CONFIG_FILE) if text is not None else Policy()
@@ -42,7 +42,7 @@ def check(host: Host) -> Iterator[Finding]:
             f"chown root {CONFIG_FILE}; chmod 0644 {CONFIG_FILE}",
         )
     except ConfigError as error:
-        yield _broken(f"{error.args[0]}; what it said before holds, or the defaults", MEND)
+        yield _broken(f"{error.args[0]}; what it said before holds, or what is right in it", MEND)
     else:
         said = "not there, so the defaults hold" if text is None else "right"
         yield TOPIC.ok("file", f"{CONFIG_FILE}: {said}")

@@ -4,21 +4,30 @@
 Loaded where there is a configuration file. In step with that, what is stored is one small JSON
 text; out of step, after an edit or a boot, whoever comes first makes it anew (``ocihook.config``).
 
-A mistake in the file must not keep containers from starting: the policy from before it holds, or
-else the defaults, and whoever comes is told.
+A mistake in the file must not keep containers from starting, nor open what it was to close: the
+policy from before it holds, or else what is right in it, and no wish counts that meets a limit
+which cannot be known. Whoever comes is told.
 """
 
+import errno
 import posix as os
 from _stat import S_ISREG
 
 from ocihook import paths
 from ocihook.errors import ConfigError, InputError
 from ocihook.hook.json import parse_object
-from ocihook.policy import FORMAT, Policy
+from ocihook.policy import FORMAT, Policy, strictest
 
 MAX_STORED_BYTES = 1 << 20
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+_WANT = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What a container can bring about with its limits, which crun hands over."""
+
+_BEFORE = "what it said before holds"
+_RIGHT = "what is right in it counts, and wishes that the rest may limit are refused"
+_NOTHING = "until that is mended no wish counts"
 
 
 def in_force(
@@ -26,7 +35,11 @@ def in_force(
 ) -> tuple[Policy, ConfigError | None]:
     """Return the policy, and what is wrong with the file that it should be of.
 
-    The defaults where there is no such file, and where somebody else than root may have written it.
+    The defaults where there is no such file. Where there is one that is of no use, since somebody
+    else than root may have written it, say: what was stored of it before, or the strictest policy.
+
+    Raises:
+        OSError: no memory, or no file numbers.
     """
     config_file = config_file or paths.CONFIG_FILE
     policy_file = policy_file or paths.POLICY_FILE
@@ -35,19 +48,22 @@ def in_force(
     except FileNotFoundError:
         return Policy(), None
     except OSError as error:
-        return Policy(), _unreadable(config_file, error)
-    doubt = distrust(status)
-    if doubt:
-        return Policy(), ConfigError(f"{config_file}: {doubt}", "not used; the defaults hold")
+        stored, _ = _stored(policy_file)
+        return _without(config_file, _reason(error), stored)
     stored, problem = _stored(policy_file)
+    if doubt := distrust(status):
+        return _without(config_file, f"{doubt}; not used", stored)
     if stored is not None and stored.made_of == _identity(status):
-        return stored.policy or Policy(), _as_error(stored.problem)
-    policy, renewed = _renew(config_file, policy_file, stored.policy if stored else None)
+        return stored.policy, _as_error(stored.problem)
+    policy, renewed = _renew(config_file, policy_file, stored)
     return policy, renewed or problem
 
 
 class _Stored:
-    """What is stored: the policy, of which state of the file, and what was wrong with that."""
+    """What is stored: the policy, of which state of the file, and what was wrong with that.
+
+    A policy with limits that are ``unknown`` is what was right in a file with mistakes.
+    """
 
     __slots__ = ("made_of", "policy", "problem")
 
@@ -57,8 +73,7 @@ class _Stored:
         Raises:
             InputError, LookupError: it is not as it is stored.
         """
-        members = document["policy"]
-        self.policy = None if members is None else Policy.of_members(members)
+        self.policy = Policy.of_members(document["policy"])
         self.made_of = document["made_of"]
         problem = document["problem"]
         if type(problem) is not str:
@@ -85,9 +100,15 @@ def _identity(status: os.stat_result) -> list[int]:
     """Return what tells one state of a file from another.
 
     Kernels since 6.13 give each change that somebody may have seen a time of its own (multigrain
-    timestamps), so there is none that keeps size and time.
+    timestamps). Programs can set the time of the last write back, and not that of the last change.
     """
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
+    return [
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+    ]
 
 
 def _stored(path: str) -> tuple[_Stored | None, ConfigError | None]:
@@ -97,10 +118,13 @@ def _stored(path: str) -> tuple[_Stored | None, ConfigError | None]:
     except OSError:
         return None, None  # nothing is stored since the boot, or it is not for us to read
     try:
-        doubt = distrust(os.fstat(file))
+        status = os.fstat(file)
+        doubt = distrust(status)
         if doubt:
             return None, ConfigError(f"{path}: {doubt}", "not used")
-        document = parse_object(os.read(file, MAX_STORED_BYTES), path, InputError)
+        # No more than there is: a buffer of the largest size may be more than there is memory.
+        size_bytes = min(status.st_size, MAX_STORED_BYTES)
+        document = parse_object(os.read(file, size_bytes), path, InputError)
         if document.get("format") != FORMAT:
             return None, None  # of another version: it is made anew
         try:
@@ -115,38 +139,57 @@ def _stored(path: str) -> tuple[_Stored | None, ConfigError | None]:
 
 
 def _renew(
-    config_file: str, policy_file: str, before: Policy | None
+    config_file: str, policy_file: str, stored: _Stored | None
 ) -> tuple[Policy, ConfigError | None]:
     """Read the configuration file itself, and store what it says for the next one who comes."""
     from ocihook.config import compiling, source
 
-    problem = ""
-    holds = "the defaults hold" if before is None else "what it said before holds"
+    before = _before(stored)
+    problem = text = ""
     try:
         file = os.open(config_file, _READ)
         try:
             # Of the open file, since another one may have been put in its place.
             status = os.fstat(file)
-            doubt = distrust(status)
-            if doubt:
-                return Policy(), ConfigError(f"{config_file}: {doubt}", "not used")
-            policy: Policy | None = compiling.policy_of(source.read(file, config_file), config_file)
+            if doubt := distrust(status):
+                return _without(config_file, f"{doubt}; not used", stored)
+            text = source.read(file, config_file)
+            policy = compiling.policy_of(text, config_file)
         except ConfigError as error:
-            policy = before
-            problem = f"{error}; {holds}"
+            policy = before or compiling.what_is_right(text, config_file)
+            problem = f"{error}; {_BEFORE if before else _RIGHT}"
         finally:
             os.close(file)
     except OSError as error:
-        return before or Policy(), _unreadable(config_file, error, holds)
+        return _without(config_file, _reason(error), stored)
     try:
         compiling.store(compiling.stored_text(policy, problem, _identity(status)), policy_file)
     except OSError:
         pass  # a full or read-only /run: the next one who comes reads the file again
-    return policy or Policy(), _as_error(problem)
+    return policy, _as_error(problem)
 
 
-def _unreadable(path: str, error: OSError, holds: str = "the defaults hold") -> ConfigError:
-    return ConfigError(f"{path}: {os.strerror(error.errno or 0).lower()}", holds)
+def _before(stored: _Stored | None) -> Policy | None:
+    """Return what the file said before, when nothing was wrong with it."""
+    return None if stored is None or stored.policy.unknown else stored.policy
+
+
+def _without(path: str, why: str, stored: _Stored | None) -> tuple[Policy, ConfigError]:
+    """Return what holds where the file itself is of no use."""
+    before = _before(stored)
+    holds = _NOTHING if before is None else _BEFORE
+    return before or strictest("start", path), ConfigError(f"{path}: {why}", holds)
+
+
+def _reason(error: OSError) -> str:
+    """Say why the file cannot be read.
+
+    Raises:
+        OSError: there is nothing wrong with the file.
+    """
+    if error.errno in _WANT:
+        raise error
+    return os.strerror(error.errno or 0).lower()
 
 
 def _as_error(problem: str) -> ConfigError | None:

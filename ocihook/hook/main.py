@@ -17,14 +17,15 @@ from ocihook.hook import process
 from ocihook.hook.annotations import is_required
 from ocihook.hook.stages import STAGES
 from ocihook.hook.state import MAX_STATE_BYTES, ContainerState, parse
-from ocihook.policy import Policy
+from ocihook.policy import Policy, strictest
 
 _MAX_LINE_BYTES = 1024
 
 
 def run(argv: list[str]) -> None:
     """Run, and end the process; the interpreter's own end would take another millisecond."""
-    status = 0
+    # Where not even an error can be told for want of memory, which may be the container's doing.
+    status = 0 if argv[1:] == ["poststop"] else os.EX_OSERR
     try:
         status = main(argv)
     finally:
@@ -35,10 +36,11 @@ def main(argv: list[str]) -> int:
     """Do what ``argv[1]`` names, and return the exit status. Raises nothing."""
     stage = argv[1] if len(argv) > 1 else ""
     state = None
-    policy = Policy()
+    policy = strictest("refuse", paths.CONFIG_FILE)
     try:
         try:
             process.prepare()
+            policy = strictest("start", paths.CONFIG_FILE)
             policy = _policy(stage)
             data = process.read_stdin(MAX_STATE_BYTES)
             if stage not in STAGES:
@@ -69,8 +71,10 @@ def _policy(stage: str) -> Policy:
     """Return the policy in force, and tell where it is not the one that it should be."""
     try:
         os.stat(paths.CONFIG_FILE)
+    except FileNotFoundError:
+        return Policy()
     except OSError:
-        return Policy()  # there is none, or it is not for the likes of us to see
+        pass  # what it says cannot be known
     problem: OcihookError | None
     try:
         from ocihook.hook import configured
@@ -79,12 +83,24 @@ def _policy(stage: str) -> Policy:
     except OcihookError:
         raise  # the deadline
     except Exception as error:
-        # In the midst of an upgrade, say. Standard input is to be read, whatever happens here.
-        policy, problem = Policy(), _unexpected(error)
+        # Standard input is to be read, whatever happens here. What a container may bring about
+        # with its limits shall gain it nothing; an upgrade that we are in the midst of is not its
+        # doing.
+        policy = strictest("start" if _is_ours(error) else "refuse", paths.CONFIG_FILE)
+        problem = _unexpected(error)
     if problem is not None:
         _tell(policy, stage, None, problem, 0)
     process.arm(policy.deadline_s)
     return policy
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell whether an error is one of a package that fits no more, and not want of memory.
+
+    Python has many errors for that: a parser without memory finds a SyntaxError, say.
+    """
+    of_library = isinstance(error, ImportError) and (error.path or "").endswith(".so")
+    return isinstance(error, ImportError | AttributeError) and not of_library
 
 
 def _tell(

@@ -31,6 +31,17 @@ _TEXT = """\
 import gc, marshal, posix, sys
 gc.disable()  # 0.2 ms; what is not in cycles is freed all the same
 sys.dont_write_bytecode = True
+bounded = True
+try:  # crun starts hooks with the container's limits, and root may raise them
+    import resource
+    for name in ("AS", "DATA", "FSIZE", "CPU"):
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (-1, -1))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files[0] < 256:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, max(files[1], 256)))
+    bounded = False
+except Exception:  # they are the user's own, or so narrow that no module can be loaded
+    pass
 sys.path += {directories!r}
 try:
     from _frozen_importlib_external import MAGIC_NUMBER
@@ -50,8 +61,9 @@ except Exception as error:  # a package that is gone must not keep containers fr
         while posix.read(0, 65536):
             pass
         posix.write(2, f"ocihook: cannot be imported: {{error!r}} (reinstall it)\\n".encode())
-    finally:  # the two may be closed
-        posix._exit(0)
+    finally:  # the two may be closed; want of memory may be the container's doing, to get past us
+        narrow = bounded or isinstance(error, MemoryError)
+        posix._exit(71 if narrow and sys.argv[1:] != ["poststop"] else 0)
 run(sys.argv)
 """
 

@@ -7,12 +7,16 @@ import contextlib
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 
 from bundle import TIMEOUT_S
 
 from ocihook import cli
 
 Done = subprocess.CompletedProcess[str]
+
+Configure = Callable[[str], None]
+"""The fixture ``configure`` of conftest.py: a configuration's text."""
 
 
 def ocihook(*arguments: str, check: bool = True) -> Done:

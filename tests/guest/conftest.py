@@ -12,11 +12,12 @@ import pytest
 import waiting
 from bundle import BURN, Container, Make, config
 from cells import Workloads, workloads
-from command import command
+from command import Configure, command
 from hang import BETWEEN_S, MARGIN_S, Watch
 from kernel import enable_seq
 from session import RUNTIMES
 
+from ocihook.paths import CONFIG_FILE
 from ocihook.sched import loader
 from ocihook.sched.status import scheduler_status
 
@@ -133,6 +134,20 @@ def runtime(request: pytest.FixtureRequest) -> str:
 def cells(scheduler: None) -> Iterator[Workloads]:
     """Return a maker of cells without a runtime, all removed after the test."""
     yield from workloads()
+
+
+@pytest.fixture
+def configure() -> Iterator[Configure]:
+    """Write the configuration, and bring back what was there."""
+    file = Path(CONFIG_FILE)
+    before = file.read_text()
+
+    def write(text: str) -> None:
+        file.write_text(text)
+
+    yield write
+    file.write_text(before)
+    command("install")
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from bundle import PARENT, Make
 from cells import cells_of
-from command import command
+from command import Configure, command
 from podman import busybox_root, remove_all, run
 
 from ocihook.paths import CONFIG_FILE
@@ -19,22 +18,6 @@ pytestmark = pytest.mark.usefixtures("scheduler")
 SLEEP = ("/bin/sleep", "1000")
 HEAVY = {"org.ocihook/weight": "300"}
 LIMIT = "annotation org.ocihook/weight: 300 is above limits.weight_max = 200 of"
-
-Configure = Callable[[str], None]
-
-
-@pytest.fixture
-def configure() -> Iterator[Configure]:
-    """Write the configuration, and bring back what was installed."""
-    file = Path(CONFIG_FILE)
-    before = file.read_text()
-
-    def write(text: str) -> None:
-        file.write_text(text)
-
-    yield write
-    file.write_text(before)
-    command("install")
 
 
 @pytest.mark.once

@@ -117,9 +117,11 @@ def test_show_of_a_broken_file_says_what_holds(run: Run, config: Path) -> None:
     assert outcome.status == 0
     assert outcome.stderr == (
         f"ocihook: {config}:2: limits.wieght_max: unknown; did you mean weight_max?, and 2 more "
-        "(see: ocihook config check); the defaults hold\n"
+        "(see: ocihook config check); what is right in it counts, and wishes that the rest may "
+        "limit are refused\n"
     )
     assert tomllib.loads(outcome.stdout) == document_of(Policy())
+    assert "weight_max = 10000  # cannot be known, so no wish passes it\n" in outcome.stdout
 
 
 def test_a_host_share_of_before_is_no_mistake(

@@ -8,7 +8,7 @@ import pytest
 from ocihook import schema
 from ocihook.config.check import dotted
 from ocihook.config.keys import KEYS
-from ocihook.policy import Policy
+from ocihook.policy import LIMITS, Policy
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: dotted(key.path))
@@ -23,5 +23,11 @@ def test_schema_and_table_have_the_same_default(key: Any) -> None:
 
 
 def test_every_member_of_the_policy_has_a_key() -> None:
-    assert {key.member for key in KEYS} | {"file"} == set(Policy.__slots__)
-    assert len(KEYS) == len(Policy.__slots__) - 1
+    assert {key.member for key in KEYS} | {"file", "unknown"} == set(Policy.__slots__)
+    assert len(KEYS) == len(Policy.__slots__) - 2
+
+
+def test_every_limit_has_a_key() -> None:
+    limits = {key.member for key in KEYS if key.section == "limits"}
+    assert limits - set(LIMITS) == {"required"}, "which harms its own container alone"
+    assert set(LIMITS) < limits

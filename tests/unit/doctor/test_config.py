@@ -32,7 +32,7 @@ def test_broken_file(fake: FakeHost, content: bytes, said: str) -> None:
     ((verdict, name, evidence, mend),) = fake.bad("config")
     assert (verdict, name) == ("error", "file")
     assert evidence.startswith(f"{FILE}{said}")
-    assert evidence.endswith("; what it said before holds, or the defaults")
+    assert evidence.endswith("; what it said before holds, or what is right in it")
     assert "ocihook config check" in mend
     assert fake.documents()["exit_code"] == 78
 

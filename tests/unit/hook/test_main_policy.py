@@ -139,7 +139,8 @@ def test_a_mistake_is_one_line_and_the_container_has_its_cell(
     run = run_under("[limits]\nwieght_max = 5\n", "createRuntime", make_state(), prelude=REGISTERED)
     line = (
         f"ocihook: createRuntime: {config}:2: limits.wieght_max: unknown; did you mean weight_max? "
-        "(see: ocihook config check); the defaults hold"
+        "(see: ocihook config check); what is right in it counts, and wishes that the rest may "
+        "limit are refused"
     )
     assert (run.status, run.lines) == (0, [line, "registered"])
     again = run_under(None, "createRuntime", make_state(), prelude=REGISTERED)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import Ended, Program, full_pipe
+from hostile import Ended, Program, full_pipe, without_raising
 
 State = Callable[..., dict[str, Any]]
 
@@ -117,13 +117,18 @@ def test_files_that_run_out_are_named(
 ) -> None:
     """Four are what Python itself needs; below that it does not start."""
     state = make_state(pid=living)
-    ended = program.run(state, stage=stage, before=limits(NOFILE=4))
+
+    def before() -> None:
+        without_raising()
+        limits(NOFILE=4)()
+
+    ended = program.run(state, stage=stage, before=before)
     (line,) = ended.lines
     assert line.startswith(f"ocihook: {stage}: container c1: ")
     assert line.endswith(": too many open files")
     assert (ended.status, ended.stdout, ended.left) == (0, b"", [])
     required = {"org.ocihook/required": "true"}
-    ended = program.run({**state, "annotations": required}, stage=stage, before=limits(NOFILE=4))
+    ended = program.run({**state, "annotations": required}, stage=stage, before=before)
     assert ended.status == os.EX_OSERR
 
 
