@@ -5,20 +5,24 @@ On the hook's path. Annotations are written by whoever may start containers, so 
 which limit of which file it is that they have met.
 """
 
-from ocihook import cpulist
+from ocihook import cpulist, paths
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError, InputError, PolicyError
 
-FORMAT = 2
+FORMAT = 3
 """Of what is stored of a policy; it goes up with every change of its members or their meaning."""
 
 HOST_SHARE_PERCENT = 20
 """What the host is owed by default, in percent of the CPUs, while every cell is busy."""
 
+AS_CGROUP = "cgroup"
+"""Of ``limits.weight_max``: no more than the container's cgroup has."""
+
 ANY_CPU = "all"
 """Of ``limits.own_cpus``: every CPU may become a cell's own."""
 
 LIMITS = (
+    "cell_off",
     "weight_min",
     "weight_max",
     "own_cpus_max",
@@ -28,6 +32,13 @@ LIMITS = (
     "shared_cells",
 )
 """What bounds a wish; which of these are written, and which cannot be known, counts as well."""
+
+_OF_COMMANDS = {
+    "weight_max": OCIHOOK_WEIGHT_MAX,
+    "own_cpus_max": cpulist.MAX_CPUS,
+    "lend_off": True,
+}
+"""What holds for root's own commands where nothing is written."""
 
 LEVELS = ("error", "warning")
 """Of ``log.level``: what keeps a container from starting, and also what does not."""
@@ -45,14 +56,15 @@ class Policy:
     """The configuration, a member a key; the defaults are what holds without a file.
 
     A key of ``[enrol.exclude]`` has its section in its name. ``file`` is where they were read,
-    for messages; nothing where there is none. ``unknown`` are those of ``LIMITS`` that the file may
-    set, and nobody can tell to what: no wish passes them. docs/configuration.md says what each key
-    means.
+    for messages; nothing where there is none. Of ``LIMITS``, ``written`` are those that stand in
+    the file, and ``unknown`` those that it may set, and nobody can tell to what: no wish passes
+    them. docs/configuration.md says what each key means.
     """
 
     __slots__ = (
         "annotations",
         "borrow_off",
+        "cell_off",
         "cgroups",
         "deadline_s",
         "exclude_annotations",
@@ -72,6 +84,7 @@ class Policy:
         "weight_max",
         "weight_min",
         "who",
+        "written",
     )
 
     def __init__(
@@ -82,11 +95,12 @@ class Policy:
         cgroups: "list[str] | None" = None,
         exclude_annotations: dict[str, str] | None = None,
         exclude_cgroups: "list[str] | None" = None,
+        cell_off: bool = True,
         weight_min: int = OCIHOOK_WEIGHT_MIN,
-        weight_max: int = OCIHOOK_WEIGHT_MAX,
-        own_cpus_max: int = cpulist.MAX_CPUS,
+        weight_max: "int | str" = AS_CGROUP,
+        own_cpus_max: int = 0,
         own_cpus: str = ANY_CPU,
-        lend_off: bool = True,
+        lend_off: bool = False,
         borrow_off: bool = True,
         shared_cells: "list[str] | None" = None,
         required: bool = True,
@@ -97,6 +111,7 @@ class Policy:
         journal: bool = True,
         level: str = "warning",
         file: str = "",
+        written: "list[str] | None" = None,
         unknown: "list[str] | None" = None,
     ) -> None:
         self.who = who
@@ -104,6 +119,7 @@ class Policy:
         self.cgroups = cgroups or []
         self.exclude_annotations = exclude_annotations or {}
         self.exclude_cgroups = exclude_cgroups or []
+        self.cell_off = cell_off
         self.weight_min = weight_min
         self.weight_max = weight_max
         self.own_cpus_max = own_cpus_max
@@ -119,6 +135,7 @@ class Policy:
         self.journal = journal
         self.level = level
         self.file = file
+        self.written = written or []
         self.unknown = unknown or []
 
     def members(self) -> dict[str, object]:
@@ -200,15 +217,40 @@ class Policy:
                 return f"cgroups: {pattern!a}"
         return ""
 
-    def check_weight(self, weight: int, subject: str) -> None:
+    def of_commands(self) -> "Policy":
+        """Return what binds root's own commands: what is written. The defaults, and what a cgroup
+        has, are for annotations, which others write."""
+        members = self.members()
+        for name, value in _OF_COMMANDS.items():
+            if name not in self.written or members[name] == AS_CGROUP:
+                members[name] = value
+        return Policy(**members)  # type: ignore[arg-type]  # its own members
+
+    def check_off(self, subject: str) -> None:
+        """Refuse that a container does without a cell.
+
+        Raises:
+            PolicyError: it may not.
+        """
+        self._demand_known(("cell_off",), f"{subject}: off")
+        if not self.cell_off:
+            raise self._refusal(f"{subject}: off is against", "cell_off", "false")
+
+    def check_weight(self, weight: int, subject: str, own: "int | None" = None) -> None:
         """Refuse a weight that somebody names; `subject` begins the message.
+
+        `own` is the weight that the cgroup has, None where it is not known yet: then a limit that
+        is the cgroup's is none.
 
         Raises:
             PolicyError: it is out of the limits.
         """
         self._demand_known(("weight_max", "weight_min"), f"{subject}: {weight}")
-        if weight > self.weight_max:
-            raise self._refusal(f"{subject}: {weight} is above", "weight_max", self.weight_max)
+        most, shown = self.weight_max, str(self.weight_max)
+        if isinstance(most, str):
+            most, shown = own or weight, f'"{AS_CGROUP}" (here {own})'
+        if weight > most:
+            raise self._refusal(f"{subject}: {weight} is above", "weight_max", shown)
         if weight < self.weight_min:
             raise self._refusal(f"{subject}: {weight} is below", "weight_min", self.weight_min)
 
@@ -279,7 +321,13 @@ class Policy:
                 )
 
     def _refusal(self, problem: str, key: str, value: object) -> PolicyError:
-        return PolicyError(f"{problem} limits.{key} = {_cut(str(value))} of {self.file}")
+        problem = f"{problem} limits.{key} = {_cut(str(value))}"
+        if key in self.written:
+            return PolicyError(f"{problem} of {self.file}")
+        return PolicyError(
+            f"{problem}, the default",
+            f"to allow it, write {key} below [limits] in {self.file or paths.CONFIG_FILE}",
+        )
 
 
 def strictest(on_error: str, file: str) -> Policy:

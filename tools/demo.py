@@ -25,6 +25,7 @@ from bundle import Container, burn, config
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from trusting import program_text
 
 from ocihook.errors import OcihookError
 from ocihook.install import hooks
@@ -241,7 +242,9 @@ def perform(directory: Path, timeline: Path) -> None:
     """Run the whole demo with bundles below ``directory``, and write the timeline."""
     console.print("starting the scheduler; the loader leaves, the kernel keeps it")
     loader.start()
-    hooks.install(hooks_dir=directory / "hooks.d", program=directory / PROGRAM)
+    hooks.install(
+        hooks_dir=directory / "hooks.d", program=directory / PROGRAM, text=program_text(directory)
+    )
     containers = [make(actor, directory) for actor in CAST]
     with host_cgroups():
         try:

@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "guest"))
 
 from bundle import Container, burn, config
+from trusting import program_text
 
 from ocihook.install import hooks
 from ocihook.sched import loader, recording
@@ -71,7 +72,11 @@ def main() -> int:
     loader.start()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        hooks.install(hooks_dir=directory / "hooks.d", program=directory / "ocihook-hook")
+        hooks.install(
+            hooks_dir=directory / "hooks.d",
+            program=directory / "ocihook-hook",
+            text=program_text(directory),
+        )
         containers = make(directory)
         try:
             for container in containers:

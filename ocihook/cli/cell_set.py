@@ -50,9 +50,12 @@ def set_cell(
     )
     if change == Change():
         raise typer.BadParameter("nothing to change; see: ocihook cells set --help")
-    policy = Policy() if force else config.in_force()
-    _limit(change, policy)
-    outcome = change_cell(which, change, given_out=policy.own_cpus_mask())
+    given_out = 0
+    if not force:
+        policy = config.in_force().of_commands()
+        _limit(change, policy)
+        given_out = policy.own_cpus_mask()
+    outcome = change_cell(which, change, given_out=given_out)
     for warning in outcome.warnings:
         output.complain(warning)
     if as_json:

@@ -37,7 +37,8 @@ def policy_of(text: str, path: str) -> Policy:
         more = f", and {len(found) - 1} more" if found[1:] else ""
         raise ConfigError(found[0] + more, source.HINT)
     members = {key.member: value(document, key) for key in KEYS}
-    return Policy(**members, file=path)  # type: ignore[arg-type]  # checked above
+    written = [name for name in LIMITS if name in right(document)]
+    return Policy(**members, file=path, written=written)  # type: ignore[arg-type]  # checked above
 
 
 def what_is_right(text: str, path: str) -> Policy:
@@ -47,8 +48,9 @@ def what_is_right(text: str, path: str) -> Policy:
         members = right(source.parse(text, path))
     except ConfigError:
         members = {}
+    written = [name for name in LIMITS if name in members]
     unknown = [name for name in LIMITS if name not in members]
-    return Policy(**members, file=path, unknown=unknown)  # type: ignore[arg-type]  # checked
+    return Policy(**members, file=path, written=written, unknown=unknown)  # type: ignore[arg-type]
 
 
 def stored_text(policy: Policy, problem: str, made_of: list[int]) -> bytes:

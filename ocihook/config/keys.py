@@ -7,7 +7,7 @@ from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError
 from ocihook.glob import MAX_PATTERN_CHARS
-from ocihook.policy import ANY_CPU, DEADLINE_MAX_S, LEVELS, Policy
+from ocihook.policy import ANY_CPU, AS_CGROUP, DEADLINE_MAX_S, LEVELS, Policy
 
 MAX_PATTERNS = 64
 """Of one list or table: what one container start takes is bounded by it."""
@@ -61,6 +61,12 @@ def _integer(lowest: int, highest: int) -> Form:
             yield (), f"{_shown(value)} is not an integer in {lowest}..{highest}"
 
     return form
+
+
+def _weight_max(value: object) -> Iterator[Finding]:
+    if value != AS_CGROUP and any(_WEIGHT(value)):
+        what = f"{_shown(value)} is neither an integer in {_RANGE} nor {AS_CGROUP!r}"
+        yield (), what
 
 
 def _switch(value: object) -> Iterator[Finding]:
@@ -128,6 +134,8 @@ def _shown(value: object) -> str:
 
 _CONTROLS = frozenset(map(chr, [*range(32), 127]))
 _BRACKETS = frozenset("[]{}")
+_RANGE = f"{OCIHOOK_WEIGHT_MIN}..{OCIHOOK_WEIGHT_MAX}"
+_WEIGHT = _integer(OCIHOOK_WEIGHT_MIN, OCIHOOK_WEIGHT_MAX)
 _WEIGHTS = f"{OCIHOOK_WEIGHT_MIN} to {OCIHOOK_WEIGHT_MAX}"
 _BOOLEAN = "`true`, `false`"
 
@@ -143,10 +151,13 @@ KEYS = (
         "Containers with one of these annotations never get a cell, whatever they ask for."),
     Key(EXCLUDE, "cgroups", "patterns", _cgroups,
         "Containers in one of these cgroups never get a cell, whatever they ask for."),
-    Key("limits", "weight_min", _WEIGHTS, _integer(OCIHOOK_WEIGHT_MIN, OCIHOOK_WEIGHT_MAX),
+    Key("limits", "cell_off", _BOOLEAN, _switch,
+        "Whether a container may do without a cell; its cgroup's weight and limit hold all the "
+        "same."),
+    Key("limits", "weight_min", _WEIGHTS, _WEIGHT,
         "The least weight that may be asked for."),
-    Key("limits", "weight_max", _WEIGHTS, _integer(OCIHOOK_WEIGHT_MIN, OCIHOOK_WEIGHT_MAX),
-        "The greatest weight that may be asked for."),
+    Key("limits", "weight_max", f"`cgroup`, {_WEIGHTS}", _weight_max,
+        "The greatest weight that may be asked for; `cgroup` is what the container's cgroup has."),
     Key("limits", "own_cpus_max", f"0 to {cpulist.MAX_CPUS}", _integer(0, cpulist.MAX_CPUS),
         "How many CPUs of its own a container may ask for; 0 is none."),
     Key("limits", "own_cpus", "a cpulist, `all`", _own_cpus,

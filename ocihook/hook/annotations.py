@@ -95,8 +95,17 @@ def parse(annotations: dict[str, str]) -> Wishes:
     return wishes
 
 
-def limit(wishes: Wishes, policy: Policy) -> None:
+def plain() -> Wishes:
+    """Return the wishes of a container whose own are refused: a cell as its cgroup says."""
+    wishes = Wishes()
+    wishes.asks = True
+    return wishes
+
+
+def limit(wishes: Wishes, policy: Policy, own_weight: int | None = None) -> None:
     """Hold the wishes against what the administrator allows.
+
+    `own_weight` is what the container's cgroup has, None where that is not known yet.
 
     Refused, and not cut to what is allowed: a container that gets something else than it asked for
     is a riddle to whoever wrote the annotation.
@@ -106,10 +115,13 @@ def limit(wishes: Wishes, policy: Policy) -> None:
     """
     if not wishes.asks:
         return
+    if not wishes.enrolled:
+        policy.check_off(f"annotation {CELL}")
+        return
     if wishes.name is not None:
         policy.check_name(wishes.name, f"annotation {CELL}")
     if wishes.weight is not None:
-        policy.check_weight(wishes.weight, f"annotation {WEIGHT}")
+        policy.check_weight(wishes.weight, f"annotation {WEIGHT}", own_weight)
     policy.check_own_cpus(wishes.own_count, wishes.own_list, f"annotation {CPUS}")
     policy.check_switches(wishes.lend, wishes.borrow, f"annotation {PREFIX}")
 

@@ -37,7 +37,7 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
         bundle_hash=state.bundle_hash(),
         name=wishes.name or state.id[:DEFAULT_NAME_CHARS],
         shared=wishes.name is not None,
-        weight=_weight(bundle, wishes, home),
+        weight=own_weight(bundle, home) if wishes.weight is None else wishes.weight,
         fixed_weight=wishes.weight is not None,
         quota_ns=quota_ns,
         period_ns=period_ns,
@@ -51,9 +51,8 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
     )
 
 
-def _weight(bundle: Bundle, wishes: Wishes, home: Cgroup) -> int:
-    if wishes.weight is not None:
-        return wishes.weight
+def own_weight(bundle: Bundle, home: Cgroup) -> int:
+    """Return the weight that a container has without an annotation."""
     # Reads 1 while cpu.idle is set (0 before 6.12), as idle a weight as there is.
     found = weight_from_cgroup(home.read("cpu.weight"))
     if found is not None:

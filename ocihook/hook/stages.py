@@ -11,7 +11,9 @@ never; the scheduler frees the cell of a removed cgroup by itself.
 from ocihook.errors import (
     AnnotationError,
     BundleError,
+    OcihookError,
     OwnCpusTaken,
+    PolicyError,
     ProcessGone,
     SchedulerUnavailable,
     StateError,
@@ -22,6 +24,7 @@ from ocihook.hook.state import ContainerState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocihook.cell import CellSpec
+    from ocihook.hook.bundle import Bundle
     from ocihook.hook.cgroup import Cgroup
     from ocihook.policy import Policy
 
@@ -87,26 +90,72 @@ STAGES = {"createRuntime": create_runtime, "poststart": poststart, "poststop": p
 def _enrol(state: ContainerState, pid: int) -> None:
     """Register the container's cgroup; registering it again updates the cell that it has.
 
-    Unless the container does not want a cell, or the administrator does not want it to have one.
+    Unless the container does not want a cell, or the administrator does not want it to have one. A
+    container whose wishes are malformed, or refused, gets a plain cell, and the error is raised
+    when it has it: asking wrongly shall change nothing but that.
     """
-    if not annotations.parse(state.annotations).enrolled:
-        return
-    from ocihook import mark
-    from ocihook._bpf import pinned
-    from ocihook.hook import bundle, cgroup, request
+    try:
+        wishes = annotations.parse(state.annotations)
+        if not wishes.enrolled and state.policy.cell_off:
+            return
+    except AnnotationError:
+        pass  # once more below, with what config.json says
+    from ocihook.hook import bundle
 
     config = bundle.find(state)
     # The same in practice; the state's are the ones in force.
     state.annotations = {**config.annotations, **state.annotations}
-    wishes = annotations.parse(state.annotations)
-    if not wishes.enrolled or not state.policy.enrols(state.annotations, wishes.asks):
+    refusal: OcihookError | None = None
+    try:
+        wishes = annotations.parse(state.annotations)
+        annotations.limit(wishes, state.policy)
+        if not wishes.enrolled:
+            return
+    except (AnnotationError, PolicyError) as error:
+        refusal, wishes = error, annotations.plain()
+    if not state.policy.enrols(state.annotations, wishes.asks):
         return
-    annotations.limit(wishes, state.policy)
+    if refusal is not None and _fails_closed(state):
+        raise refusal
+    try:
+        refusal = _give_cell(state, pid, config, wishes) or refusal
+    except OcihookError:
+        if refusal is None:
+            raise
+        # One line a container, and the refusal is what its author can mend.
+    if refusal is not None:
+        raise refusal
+
+
+def _fails_closed(state: ContainerState) -> bool:
+    return state.policy.fails_closed(annotations.is_required(state.annotations))
+
+
+def _give_cell(
+    state: ContainerState, pid: int, config: "Bundle", wishes: annotations.Wishes
+) -> PolicyError | None:
+    """Find the cgroup and register it; return what its own weight makes of the wishes, if anything.
+
+    Raises:
+        PolicyError: that keeps it from starting.
+    """
+    from ocihook import mark
+    from ocihook._bpf import pinned
+    from ocihook.hook import bundle, cgroup, request
+
     # A path: the namespace of another container, or of a pod.
     joined = config.namespaces.get("cgroup") is not None
+    refusal = None
     with cgroup.find(pid, joined=joined) as home:
         if not state.policy.enrols(state.annotations, wishes.asks, home.path):
-            return
+            return None
+        if wishes.weight is not None:
+            try:
+                annotations.limit(wishes, state.policy, request.own_weight(config, home))
+            except PolicyError as error:
+                if _fails_closed(state):
+                    raise
+                refusal, wishes = error, annotations.plain()
         spec = request.cell_spec(state, config, wishes, home)
         missing = ""
         # The mark first: a scheduler that starts meanwhile either reads it or is
@@ -127,6 +176,7 @@ def _enrol(state: ContainerState, pid: int) -> None:
                 "real-time tasks go before all cells; the container's other tasks are in its own",
             )
         )
+    return refusal
 
 
 def _grant(spec: "CellSpec", home: "Cgroup", slot: int, policy: "Policy") -> str:

@@ -55,7 +55,9 @@ _PARTS: tuple[Part, ...] = (
     Terms(STAGES),
     Heading("ANNOTATIONS"),
     Paragraph("Whoever starts the container writes them; what they may ask for is limited by the "
-              "configuration. Any other name below `org.ocihook/` is an error."),
+              "configuration, by default to what the cgroup has, or less. One that is refused, or "
+              "malformed, leaves a cell as the cgroup says. Any other name below `org.ocihook/` "
+              "is an error."),
     Terms(ANNOTATIONS),
     Heading("EXIT STATUS"),
     Paragraph("0, unless the container is `required` or the configuration says "

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import trusting
 import waiting
 from bundle import BURN, Container, Make, config
 from cells import Workloads, workloads
@@ -100,10 +101,15 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def installed() -> Iterator[None]:
-    """Install the hook program and the hooks.d files for the session."""
+    """Install the hook program and the hooks.d files for the session, and trust its containers."""
+    file = Path(CONFIG_FILE)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(trusting.TEXT)
+    file.chmod(0o644)
     command("install")
     yield
     command("uninstall")
+    file.unlink()
 
 
 @pytest.fixture

@@ -87,13 +87,25 @@ def test_a_container_that_is_left_alone(make: Make, machine: Machine, configure:
 def test_a_mistake_is_told_and_stops_nothing(
     make: Make, machine: Machine, configure: Configure
 ) -> None:
-    file = configure('[hook]\non_error = "refuse"\ndeadline = 5\n')
+    file = configure("[log]\nstderr = true\n[hook]\ndeadline = 5\n")
     container = make("echo it runs")
     done = container.call("run", container.id)
     assert (done.returncode, done.stdout) == (0, "it runs\n")
     assert machine.records()[0]["MESSAGE"].startswith(
-        f"createRuntime: {file}:3: hook.deadline: unknown; did you mean deadline_s?"
+        f"createRuntime: {file}:4: hook.deadline: unknown; did you mean deadline_s?"
     )
+
+
+def test_beside_a_mistake_what_is_right_counts(
+    make: Make, machine: Machine, configure: Configure
+) -> None:
+    configure('[hook]\non_error = "refuse"\ndeadline = 5\n')
+    container = make("echo it runs", HEAVY)
+    done = container.call("run", container.id)
+    assert done.returncode != 0
+    assert "it runs" not in done.stdout
+    refusal = "300 is refused while limits.weight_max of"
+    assert refusal in [record["MESSAGE"] for record in machine.records()][1]
 
 
 @pytest.mark.parametrize("text", ['[log]\nlevel = "error"\n', "[log]\njournal = false\n"])

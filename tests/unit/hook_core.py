@@ -2,7 +2,8 @@
 """The hook's core as a function of a state and a config.json, for tests that ask it many times.
 
 All of the hook runs except what needs a process of its own (signals, working directory) and what
-the kernel answers: the container's cgroup is an empty directory, the scheduler takes every request.
+the kernel answers: the container's cgroup is an empty directory, the scheduler takes every request,
+and the administrator allows everything.
 """
 
 import os
@@ -13,19 +14,21 @@ from typing import NamedTuple
 
 import pytest
 from case_watch import DOCUMENTED, Watch, watched
+from open_policy import opened
 
-from ocihook import grant, paths
+from ocihook import grant
 from ocihook._bpf import pinned
+from ocihook.abi import CellRequest
 from ocihook.hook import bundle, cgroup, journal, process
 from ocihook.hook import main as hook
 from ocihook.hook.cgroup import Cgroup
 
 
 class Run(NamedTuple):
-    """The exit status, how many cells were registered, and the lines on standard error."""
+    """The exit status, what was registered, and the lines on standard error."""
 
     status: int
-    registered: int
+    registered: list[CellRequest]
     lines: list[bytes]
 
 
@@ -37,12 +40,12 @@ class Core:
         self.stdin = b""
         self.config = b""
         self.lines: list[bytes] = []
-        self.registered = 0
+        self.registered: list[CellRequest] = []
 
     def run(self, stdin: bytes, config: bytes = b"{}", stage: str = "createRuntime") -> Run:
         """Run a stage, and fail where it hangs, has an internal error or an unknown status."""
         self.stdin, self.config = stdin, config
-        self.lines, self.registered = [], 0
+        self.lines, self.registered = [], []
         self.watch.begins(stdin, config)
         status = hook.main(["ocihook-hook", stage])
         self.watch.ends()
@@ -57,15 +60,15 @@ def stood_in(directory: Path) -> Iterator[Core]:
     """Return the core with its stand-ins in place; `directory` is the container's cgroup."""
     nothing = lambda *_arguments: None  # noqa: E731
 
-    def register(_request: object) -> tuple[int, int]:
-        core.registered += 1
+    def register(request: CellRequest) -> tuple[int, int]:
+        core.registered.append(request)
         return 1, 1
 
     with pytest.MonkeyPatch.context() as patch, watched() as watch:
         core = Core(watch)
         patch.setattr(process, "prepare", nothing)
         patch.setattr(process, "finish", nothing)
-        patch.setattr(paths, "CONFIG_FILE", "/nonexistent")
+        patch.setattr(hook, "_policy", lambda _stage: opened())
         patch.setattr(process, "read_stdin", lambda _limit: core.stdin)
         patch.setattr(
             cgroup, "find", lambda _pid, joined: Cgroup(77, "/c", os.open(directory, os.O_PATH))

@@ -4,12 +4,14 @@ import fnmatch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from open_policy import opened
 
+from ocihook import paths
 from ocihook.errors import PolicyError
 from ocihook.glob import MAX_TEXT_CHARS
 from ocihook.hook import annotations
 from ocihook.hook.process import DEADLINE_S
-from ocihook.policy import Policy
+from ocihook.policy import Policy, strictest
 
 FILE = "/etc/ocihook/config.toml"
 OURS = {"org.ocihook/weight": "5"}
@@ -17,7 +19,11 @@ BATCH = {"com.example/tier": "batch-1"}
 
 
 def policy(**members: object) -> Policy:
-    return Policy(file=FILE, **members)  # type: ignore[arg-type]
+    return Policy(file=FILE, written=list(members), **members)  # type: ignore[arg-type]
+
+
+def wishes(given: dict[str, str]) -> annotations.Wishes:
+    return annotations.parse({f"org.ocihook/{key}": value for key, value in given.items()})
 
 
 def enrolled(of: Policy, given: dict[str, str], cgroup: str = "/a") -> bool:
@@ -28,18 +34,70 @@ def enrolled(of: Policy, given: dict[str, str], cgroup: str = "/a") -> bool:
     return of.enrols(given, asks, cgroup)
 
 
-def test_without_a_file_all_is_allowed() -> None:
+def test_without_a_file_a_container_may_have_less_and_what_its_cgroup_has() -> None:
     of = Policy()
     assert enrolled(of, {})
     assert enrolled(of, OURS)
-    wishes = {
-        "org.ocihook/cell": "any", "org.ocihook/weight": "10000", "org.ocihook/cpus": "0-1023",
-        "org.ocihook/lend": "false", "org.ocihook/borrow": "false",
-    }  # fmt: skip
-    annotations.limit(annotations.parse(wishes), of)
+    for wish in (
+        {"cell": "any"}, {"cell": "off"}, {"weight": "100"}, {"weight": "1"}, {"lend": "true"},
+        {"borrow": "false"}, {"required": "true"},
+    ):  # fmt: skip
+        annotations.limit(wishes(wish), of, 100)
     assert of.fails_closed(True)
     assert not of.fails_closed(False)
     assert of.deadline_s == DEADLINE_S
+
+
+HOW = "(to allow it, write {} below [limits] in {})"
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "key"),
+    [
+        ({"weight": "300"},
+         'weight: 300 is above limits.weight_max = "cgroup" (here 100), the default', "weight_max"),
+        ({"cpus": "1"}, "cpus: a wish for 1 is above limits.own_cpus_max = 0, the default",
+         "own_cpus_max"),
+        ({"cpus": "0-1023"}, "cpus: a wish for 1024 is above limits.own_cpus_max = 0, the default",
+         "own_cpus_max"),
+        ({"lend": "false"}, "lend: false is against limits.lend_off = false, the default",
+         "lend_off"),
+    ],
+)  # fmt: skip
+def test_without_a_file_a_refusal_names_the_key_that_allows_it(
+    given: dict[str, str], message: str, key: str
+) -> None:
+    for of, file in ((Policy(), paths.CONFIG_FILE), (Policy(file=FILE), FILE)):
+        with pytest.raises(PolicyError) as caught:
+            annotations.limit(wishes(given), of, 100)
+        assert str(caught.value) == f"annotation org.ocihook/{message} {HOW.format(key, file)}"
+
+
+def test_the_cgroups_own_weight_is_the_most_where_it_is_known() -> None:
+    of = policy(weight_max="cgroup")
+    annotations.limit(wishes({"weight": "300"}), of)
+    annotations.limit(wishes({"weight": "300"}), of, 300)
+    with pytest.raises(PolicyError, match=r'weight_max = "cgroup" \(here 299\) of /etc/ocihook/'):
+        annotations.limit(wishes({"weight": "300"}), of, 299)
+
+
+def test_commands_are_bound_by_what_is_written() -> None:
+    """The defaults are against what others write; root's own word is none of that."""
+    free = Policy().of_commands()
+    free.check_weight(10000, "weight")
+    free.check_own_cpus(1024, 0, "own CPUs")
+    free.check_switches(False, False, "")
+    policy(weight_max="cgroup").of_commands().check_weight(10000, "weight")
+    bound = policy(weight_max=100, own_cpus_max=1, lend_off=False).of_commands()
+    for check in (
+        lambda: bound.check_weight(101, "weight"),
+        lambda: bound.check_own_cpus(2, 0, "own CPUs"),
+        lambda: bound.check_switches(False, True, ""),
+    ):
+        with pytest.raises(PolicyError, match=rf" of {FILE}$"):
+            check()
+    with pytest.raises(PolicyError, match="cannot be known"):
+        strictest("start", FILE).of_commands().check_weight(1, "weight")
 
 
 @pytest.mark.parametrize("who", ["annotated", "all"])
@@ -106,12 +164,14 @@ def test_a_value_too_long_to_be_matched_excludes_and_never_enrols() -> None:
          "annotation org.ocihook/cpus: a wish for 3 is above limits.own_cpus_max = 2 of FILE"),
         ({"own_cpus_max": 0}, "cpus", "1",
          "annotation org.ocihook/cpus: a wish for 1 is above limits.own_cpus_max = 0 of FILE"),
-        ({"own_cpus": "0-3"}, "cpus", "2-5",
+        ({"own_cpus": "0-3", "own_cpus_max": 4}, "cpus", "2-5",
          "annotation org.ocihook/cpus: 4-5 not in limits.own_cpus = 0-3 of FILE"),
         ({"lend_off": False}, "lend", "false",
          "annotation org.ocihook/lend: false is against limits.lend_off = false of FILE"),
         ({"borrow_off": False}, "borrow", "false",
          "annotation org.ocihook/borrow: false is against limits.borrow_off = false of FILE"),
+        ({"cell_off": False}, "cell", "off",
+         "annotation org.ocihook/cell: off is against limits.cell_off = false of FILE"),
         ({"shared_cells": []}, "cell", "web",
          "annotation org.ocihook/cell: 'web' is not of limits.shared_cells = none of FILE"),
         ({"shared_cells": ["db", "web-*"]}, "cell", "web",
@@ -121,16 +181,16 @@ def test_a_value_too_long_to_be_matched_excludes_and_never_enrols() -> None:
 def test_every_refusal_says_which_limit(
     members: dict[str, object], key: str, value: str, message: str
 ) -> None:
-    wishes = annotations.parse({f"org.ocihook/{key}": value})
     with pytest.raises(PolicyError) as caught:
-        annotations.limit(wishes, policy(**members))
+        annotations.limit(wishes({key: value}), policy(**members))
     assert str(caught.value) == message.replace("FILE", FILE)
-    annotations.limit(wishes, Policy())
+    annotations.limit(wishes({key: value}), opened())
 
 
 @pytest.mark.parametrize(
     ("members", "given"),
     [
+        ({"cell_off": False}, {"cell": "on"}),
         ({"weight_min": 50, "weight_max": 100}, {"weight": "50"}),
         ({"weight_min": 50, "weight_max": 100}, {"weight": "100"}),
         ({"weight_min": 50}, {"cell": "web"}),
@@ -143,12 +203,11 @@ def test_every_refusal_says_which_limit(
 def test_what_is_within_the_limits_passes(
     members: dict[str, object], given: dict[str, str]
 ) -> None:
-    wishes = annotations.parse({f"org.ocihook/{key}": value for key, value in given.items()})
-    annotations.limit(wishes, policy(**members))
+    annotations.limit(wishes(given), policy(**members))
 
 
 @given(
-    wishes=st.fixed_dictionaries(
+    wished=st.fixed_dictionaries(
         {},
         optional={
             "cell": st.sampled_from(["web-1", "web", "db"]),
@@ -167,24 +226,24 @@ def test_what_is_within_the_limits_passes(
     shared_cells=st.sampled_from([["*"], [], ["web-*"], ["db", "web"]]),
 )
 def test_no_annotation_gets_past_a_limit(
-    wishes: dict[str, str], least: int, most: int, own_cpus_max: int, own_cpus: str,
+    wished: dict[str, str], least: int, most: int, own_cpus_max: int, own_cpus: str,
     lend_off: bool, borrow_off: bool, shared_cells: list[str],
 ) -> None:  # fmt: skip
     of = policy(
         weight_min=least, weight_max=most, own_cpus_max=own_cpus_max, own_cpus=own_cpus,
         lend_off=lend_off, borrow_off=borrow_off, shared_cells=shared_cells,
     )  # fmt: skip
-    parsed = annotations.parse({f"org.ocihook/{key}": value for key, value in wishes.items()})
+    parsed = wishes(wished)
     listed = {cpu for cpu in range(1024) if parsed.own_list >> cpu & 1}
     given_out = {"all": set(range(1024)), "2-5": {2, 3, 4, 5}, "0": {0}}[own_cpus]
     expected = (
-        least <= int(wishes.get("weight", least)) <= (most if "weight" in wishes else least)
+        least <= int(wished.get("weight", least)) <= (most if "weight" in wished else least)
         and max(parsed.own_count, len(listed)) <= own_cpus_max
         and listed <= given_out
-        and (lend_off or wishes.get("lend") != "false")
-        and (borrow_off or wishes.get("borrow") != "false")
-        and any(fnmatch.fnmatchcase(wishes.get("cell", ""), each) for each in shared_cells)
-        | ("cell" not in wishes)
+        and (lend_off or wished.get("lend") != "false")
+        and (borrow_off or wished.get("borrow") != "false")
+        and any(fnmatch.fnmatchcase(wished.get("cell", ""), each) for each in shared_cells)
+        | ("cell" not in wished)
     )
     if expected:
         annotations.limit(parsed, of)
@@ -197,8 +256,14 @@ def test_a_long_limit_does_not_hide_the_file() -> None:
     """The hook's line is cut, and the file's name is at its end."""
     for members, asked in (
         ({"shared_cells": ["x" * 256] * 64}, {"org.ocihook/cell": "web"}),
-        ({"own_cpus": ",".join(map(str, range(0, 1024, 2)))}, {"org.ocihook/cpus": "1-1"}),
-        ({"own_cpus": "0"}, {"org.ocihook/cpus": ",".join(map(str, range(1, 1024, 2)))}),
+        (
+            {"own_cpus": ",".join(map(str, range(0, 1024, 2))), "own_cpus_max": 9},
+            {"org.ocihook/cpus": "1-1"},
+        ),
+        (
+            {"own_cpus": "0", "own_cpus_max": 1024},
+            {"org.ocihook/cpus": ",".join(map(str, range(1, 1024, 2)))},
+        ),
     ):
         with pytest.raises(PolicyError) as caught:
             annotations.limit(annotations.parse(asked), policy(**members))

@@ -44,6 +44,8 @@ class Verdict(NamedTuple):
 
     gets_cell: bool
     """createRuntime registers a cell for it."""
+    is_plain: bool
+    """Its annotations are malformed: the cell has nothing that they wish, and a line says so."""
     is_off: bool
     """It is to have no cell, which is no error."""
     is_required: bool
@@ -55,13 +57,14 @@ def verdict(stdin: bytes, config: bytes) -> Verdict:
     state = valid("oci-state", stdin)
     own = (state or {}).get("annotations") or {}
     required = own.get(REQUIRED) == "true"
-    if state is None or (state.get("pid") or 0) <= 0 or not is_valid("annotations", own):
-        return Verdict(False, False, required)
+    if state is None or (state.get("pid") or 0) <= 0:
+        return Verdict(False, False, False, required)
+    off = own.get(CELL) == "off" and is_valid("annotations", own)
     document = valid("oci-config", config)
-    if own.get(CELL) == "off" or document is None:
-        return Verdict(False, own.get(CELL) == "off", required)
-    theirs = document.get("annotations") or {}
-    both = {**theirs, **own}
-    good = not theirs or is_valid("annotations", both)
+    if off or document is None:
+        return Verdict(False, False, off, required)
+    both = {**(document.get("annotations") or {}), **own}
+    good = is_valid("annotations", both)
     off = good and both.get(CELL) == "off"
-    return Verdict(good and not off, off, both.get(REQUIRED) == "true")
+    required = both.get(REQUIRED) == "true"
+    return Verdict(not off and (good or not required), not good and not required, off, required)

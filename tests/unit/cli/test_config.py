@@ -121,7 +121,7 @@ def test_show_of_a_broken_file_says_what_holds(run: Run, config: Path) -> None:
         "limit are refused\n"
     )
     assert tomllib.loads(outcome.stdout) == document_of(Policy())
-    assert "weight_max = 10000  # cannot be known, so no wish passes it\n" in outcome.stdout
+    assert 'weight_max = "cgroup"  # cannot be known, so no wish passes it\n' in outcome.stdout
 
 
 def test_a_host_share_of_before_is_no_mistake(

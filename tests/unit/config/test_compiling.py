@@ -9,7 +9,11 @@ from ocihook.policy import Policy
 def test_policy_of() -> None:
     text = '[limits]\nweight_max = 300\n[enrol.exclude]\ncgroups = ["/a"]\nannotations.x = "y"\n'
     assert compiling.policy_of(text, "c.toml") == Policy(
-        weight_max=300, exclude_cgroups=["/a"], exclude_annotations={"x": "y"}, file="c.toml"
+        weight_max=300,
+        exclude_cgroups=["/a"],
+        exclude_annotations={"x": "y"},
+        file="c.toml",
+        written=["weight_max"],
     )
     assert compiling.policy_of("", "c.toml") == Policy(file="c.toml")
 
@@ -19,6 +23,6 @@ def test_the_first_mistake_is_told_and_how_many_there_are() -> None:
     with pytest.raises(ConfigError) as caught:
         compiling.policy_of(text, "c.toml")
     assert str(caught.value) == (
-        "c.toml:2: limits.weight_max: 0 is not an integer in 1..10000, and 2 more "
+        "c.toml:2: limits.weight_max: 0 is neither an integer in 1..10000 nor 'cgroup', and 2 more "
         "(see: ocihook config check)"
     )

@@ -23,8 +23,8 @@ def test_schema_and_table_have_the_same_default(key: Any) -> None:
 
 
 def test_every_member_of_the_policy_has_a_key() -> None:
-    assert {key.member for key in KEYS} | {"file", "unknown"} == set(Policy.__slots__)
-    assert len(KEYS) == len(Policy.__slots__) - 2
+    assert {key.member for key in KEYS} | {"file", "unknown", "written"} == set(Policy.__slots__)
+    assert len(KEYS) == len(Policy.__slots__) - 3
 
 
 def test_every_limit_has_a_key() -> None:

@@ -11,7 +11,7 @@ from ocihook import schema
 from ocihook.config import compiling, template
 from ocihook.config.check import dotted
 from ocihook.config.keys import KEYS
-from ocihook.policy import Policy
+from ocihook.policy import LIMITS, Policy
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "configuration.md"
 CHANGED = Policy(
@@ -35,7 +35,7 @@ def test_the_installed_file_with_everything_switched_on_is_the_defaults() -> Non
     assert text.count("\n") == template.default_text().count("\n")
     document = tomllib.loads(text)
     assert document == template.document_of(Policy())
-    assert compiling.policy_of(text, "c.toml") == Policy(file="c.toml")
+    assert compiling.policy_of(text, "c.toml") == Policy(file="c.toml", written=list(LIMITS))
 
 
 def test_the_installed_file_names_every_key() -> None:

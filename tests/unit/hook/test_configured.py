@@ -12,11 +12,13 @@ import pytest
 from ocihook.config import compiling
 from ocihook.errors import ConfigError
 from ocihook.hook import configured
-from ocihook.policy import Policy
+from ocihook.policy import FORMAT, LIMITS, Policy
 
 GOOD = "[limits]\nweight_max = 300\n"
 BROKEN = "[limits]\nweight_max = 0\n"
-MISTAKE = "config.toml:2: limits.weight_max: 0 is not an integer in 1..10000"
+MISTAKE = "config.toml:2: limits.weight_max: 0 is neither an integer in 1..10000 nor 'cgroup'"
+
+CURRENT = b'{"format": %d' % FORMAT
 
 Answer = tuple[Policy, ConfigError | None]
 
@@ -39,7 +41,8 @@ class Files:
         return configured.in_force(str(self.config), str(self.stored))
 
     def policy(self, **members: Any) -> Policy:
-        return Policy(file=str(self.config), **members)
+        written = [name for name in LIMITS if name in members]
+        return Policy(file=str(self.config), written=written, **members)
 
     def document(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.stored.read_text())
@@ -186,7 +189,7 @@ def test_what_is_stored_and_of_no_use_is_made_anew(files: Files, content: bytes)
 @pytest.mark.parametrize(
     ("place", "value", "problem"),
     [
-        ((), {"format": 2}, "policy: missing"),
+        ((), {"format": FORMAT}, "policy: missing"),
         (("made_of",), ..., "made_of: missing"),
         (("problem",), 5, "problem: of the wrong type"),
         (("policy",), [], "policy: not an object"),

@@ -152,7 +152,9 @@ def test_a_file_that_is_of_no_use(write: Write, config: Path, kind: str, before:
     holds = "what it said before holds" if before else "until that is mended no wish counts"
     assert str(problem) == f"{config}: {why} ({holds})"
     if before:
-        assert policy == Policy(weight_max=300, on_error="refuse", file=str(config))
+        assert policy == Policy(
+            weight_max=300, on_error="refuse", file=str(config), written=["weight_max"]
+        )
     else:
         assert policy == strictest("start", str(config))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from open_policy import TEXT
 
 from ocihook import cpulist, paths, topology
 from ocihook.install import launcher
@@ -151,8 +152,10 @@ pinned_cells.owned_cpus = lambda: (1 << 1024) - 1
 """A scheduler in which every CPU is somebody's own."""
 
 
-def test_too_few_own_cpus(run_hook: Run, make_state: State) -> None:
+def test_too_few_own_cpus(run_hook: Run, make_state: State, config: Path) -> None:
     """The container starts with what there is, and a line says what is missing; or it does not."""
+    config.write_text(TEXT)
+    config.chmod(0o644)
     wish = {"org.ocihook/cpus": "2"}
     run = run_hook("createRuntime", make_state(annotations=wish), prelude=FOUND + OWNED)
     assert run.status == 0

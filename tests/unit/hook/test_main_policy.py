@@ -53,12 +53,12 @@ def run_under(run_hook: Run, config: Path) -> Run:
 
 
 def test_an_annotation_above_a_limit(run_under: Run, make_state: State, config: Path) -> None:
-    """The container starts without a cell, and a line names limit and file."""
+    """The container starts with a plain cell, and a line names limit and file."""
     text = "[limits]\nweight_max = 1000\n"
     state = make_state(annotations=HEAVY)
     run = run_under(text, "createRuntime", state, prelude=REGISTERED)
     line = f"ocihook: createRuntime: container c1: {LIMIT} {config}"
-    assert (run.status, run.lines) == (0, [line])
+    assert (run.status, run.lines) == (0, ["registered", line])
     required = make_state(annotations=HEAVY | REQUIRED)
     refused = run_under(None, "createRuntime", required, prelude=REGISTERED)
     assert (refused.status, refused.lines) == (os.EX_NOPERM, [line])
@@ -120,7 +120,7 @@ def test_who_is_excluded_has_no_cell(
     [
         ("/machine.slice/*", {}, ["registered"]),
         ("/kubepods.slice/**", {}, []),
-        ("/kubepods.slice/**", HEAVY, ["registered"]),
+        ("/kubepods.slice/**", {"org.ocihook/weight": "50"}, ["registered"]),
         ("/machine.slice/*", {"org.ocihook/cell": "off"}, []),
     ],
 )
@@ -153,8 +153,9 @@ def test_after_a_mistake_the_limits_from_before_hold(
     state = make_state(annotations=HEAVY)
     run_under("[limits]\nweight_max = 1000\n", "createRuntime", state, prelude=REGISTERED)
     run = run_under("[limits]\nweight_max = 1000000\n", "createRuntime", state, prelude=REGISTERED)
-    mistake, limit = run.lines
-    assert "1000000 is not an integer in 1..10000" in mistake
+    mistake, registered, limit = run.lines
+    assert registered == "registered"
+    assert "1000000 is neither an integer in 1..10000 nor 'cgroup'" in mistake
     assert LIMIT in limit
 
 

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from open_policy import opened
 
 import ocihook._bpf
 from ocihook import grant, mark
@@ -80,7 +81,9 @@ Make = Callable[..., ContainerState]
 def make(bundle: Path) -> Make:
     def state(**members: Any) -> ContainerState:
         given = {"id": "c1", "pid": 5, "status": "creating", "bundle": str(bundle)}
-        return ContainerState(**{**given, "annotations": {}, **members})
+        made = ContainerState(**{**given, "annotations": {}, **members})
+        made.policy = opened()
+        return made
 
     return state
 

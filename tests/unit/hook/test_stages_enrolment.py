@@ -15,7 +15,7 @@ from ocihook import grant
 from ocihook.abi import CellRequest
 from ocihook.cell import CellSpec
 from ocihook.cpuset import Cpuset
-from ocihook.errors import PolicyError
+from ocihook.errors import AnnotationError, PolicyError, ProcessGone
 from ocihook.hook import cgroup, stages
 from ocihook.hook.cgroup import Cgroup
 from ocihook.hook.state import ContainerState
@@ -53,19 +53,71 @@ def make(bundle: Path) -> Make:
         made = ContainerState(
             id="c1", pid=5, status="creating", bundle=str(bundle), annotations=given
         )
-        made.policy = Policy(file="/etc/c.toml", **members)
+        open_keys = {"weight_max": 10000, "own_cpus_max": 1024, "lend_off": True}
+        members = open_keys | members
+        made.policy = Policy(file="/etc/c.toml", written=list(members), **members)
         return made
 
     return state
 
 
-def test_limits_are_looked_at_before_the_cgroup(
+WEIGHT = "org.ocihook/weight"
+
+
+def told(make: Make, given: dict[str, str], **members: Any) -> str:
+    with pytest.raises((AnnotationError, PolicyError)) as caught:
+        stages.create_runtime(make(given, **members))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "members", "said"),
+    [
+        ({WEIGHT: "300", CELL: "web"}, {"weight_max": 200}, "300 is above limits.weight_max = 200"),
+        ({WEIGHT: "300"}, {"weight_max": "cgroup"}, 'limits.weight_max = "cgroup" (here 100)'),
+        ({WEIGHT: "0", CELL: "web"}, {}, "'0' is not an integer"),
+        ({"org.ocihook/wieght": "1", WEIGHT: "2"}, {}, "'org.ocihook/wieght': unknown"),
+        ({CELL: "off"}, {"cell_off": False}, "off is against limits.cell_off = false"),
+        ({CELL: "web", WEIGHT: "2"}, {"shared_cells": []}, "'web' is not of limits.shared_cells"),
+        ({"org.ocihook/cpus": "2", "org.ocihook/lend": "false"}, {"lend_off": False}, "lend_off"),
+    ],
+)
+def test_what_is_refused_gets_a_plain_cell(
+    make: Make, registered: list[CellRequest], given: dict[str, str], members: Any, said: str
+) -> None:
+    """With nothing of what it asked for, and nothing less than its cgroup says."""
+    assert said in told(make, given, **members)
+    (request,) = registered
+    assert (request.weight, request.flags, request.shared) == (100, 0, 0)
+    assert (request.name, request.container) == (b"c1", b"c1")
+
+
+def test_a_weight_of_the_cgroups_own_is_none_too_much(
+    make: Make, registered: list[CellRequest]
+) -> None:
+    for weight in ("100", "1"):
+        stages.create_runtime(make({WEIGHT: weight}, weight_max="cgroup"))
+    assert [request.weight for request in registered] == [100, 1]
+
+
+@pytest.mark.parametrize("given", [{WEIGHT: "300"}, {WEIGHT: "x"}])
+def test_who_does_not_start_gets_no_cell(
+    make: Make, registered: list[CellRequest], given: dict[str, str]
+) -> None:
+    told(make, given, weight_max="cgroup", on_error="refuse")
+    told(make, given | {"org.ocihook/required": "true"}, weight_max="cgroup")
+    assert not registered
+
+
+def test_a_refusal_is_told_where_there_is_no_scheduler_either(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cgroup, "find", None)
-    state = make({"org.ocihook/weight": "300"}, weight_max=200)
-    with pytest.raises(PolicyError, match=r"300 is above limits.weight_max = 200 of /etc/c.toml$"):
-        stages.create_runtime(state)
+    monkeypatch.setattr(cgroup, "find", lambda pid, joined: raise_(ProcessGone("gone")))
+    assert "300 is above limits.weight_max" in told(make, {WEIGHT: "300"}, weight_max=200)
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize("stage", [stages.create_runtime, stages.poststart])
@@ -78,7 +130,8 @@ def test_limits_hold_for_annotations_of_config_json(
     (bundle / "config.json").write_text('{"annotations": {"org.ocihook/cpus": "2"}}')
     with pytest.raises(PolicyError, match=r"limits.own_cpus_max = 1 of"):
         stage(make({}, own_cpus_max=1))
-    assert not registered
+    (request,) = registered
+    assert not any(request.own)
 
 
 def test_a_pattern_of_cgroups(make: Make, registered: list[CellRequest]) -> None:

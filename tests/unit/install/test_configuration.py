@@ -50,7 +50,7 @@ def test_read(tmp_path: Path) -> None:
     configuration.install(tmp_path)
     assert configuration.read(tmp_path) == Policy(file=str(tmp_path / FILE))
     (tmp_path / FILE).write_text("[limits]\nweight_max = 0\n")
-    with pytest.raises(ConfigError, match=rf"{FILE}:2: limits.weight_max: 0 is not an integer"):
+    with pytest.raises(ConfigError, match=rf"{FILE}:2: limits.weight_max: 0 is neither an integer"):
         configuration.read(tmp_path)
     (tmp_path / FILE).unlink()
     (tmp_path / FILE).mkdir()

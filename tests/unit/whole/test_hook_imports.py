@@ -53,6 +53,9 @@ cgroup.find = lambda pid, joined: cgroup.Cgroup(77, "/c1", os.open("/", os.O_RDO
 FAKE_TABLES = (
     FAKES
     + """
+from ocihook.hook import main as program
+from ocihook.policy import Policy
+program._policy = lambda stage: Policy(own_cpus_max=1)
 from ocihook._bpf import pinned_cells
 pinned_cells._element = lambda name, index, size_bytes: bytearray(size_bytes)
 """
