@@ -87,5 +87,6 @@ def _packed(directory: Path, name: str) -> "unpack.Packed":
     is_package = file.is_dir()
     file = file / "__init__.py" if is_package else file.with_suffix(".py")
     status = file.stat()
-    code = compile(file.read_bytes(), str(file), "exec", dont_inherit=True, optimize=0)
+    # Without docstrings, which are an eighth of it: 0.2 ms at each start.
+    code = compile(file.read_bytes(), str(file), "exec", dont_inherit=True, optimize=2)
     return name, str(file), is_package, status.st_mtime_ns, status.st_size, code
