@@ -15,7 +15,7 @@
 #define OCIHOOK_ABI_H
 
 enum ocihook_abi {
-	OCIHOOK_ABI_VERSION = 3,
+	OCIHOOK_ABI_VERSION = 4,
 	/* Slots in the cell table: cells, and cgroups that are none; slot 0 is
 	 * the root of the tree, and the host's cell. */
 	OCIHOOK_MAX_CELLS = 4096,
@@ -89,6 +89,17 @@ enum cell_flag {
 	CELL_FLAG_CONTROLLED = 32,
 };
 
+/* Whether a request is for a cell that is shared by name and scope. */
+enum cell_shared {
+	CELL_NOT_SHARED,
+	/* What the request wishes is for all members. */
+	CELL_SHARED_CHANGE,
+	/* Members that are there already keep what they have. */
+	CELL_SHARED_JOIN,
+	/* Out: it has joined others, and nothing was changed. */
+	CELL_SHARED_JOINED,
+};
+
 /* Words of 64 bits, lowest CPU first. All zero stands for "no restriction". */
 struct cpu_words {
 	__u64 bits[OCIHOOK_CPU_WORDS];
@@ -153,6 +164,8 @@ struct cell {
 	 * run, and those of them in which it had used up its budget. */
 	__u64 nr_periods;
 	__u64 nr_throttled;
+	/* Of a shared cell: whose name it is; cells of two scopes are two. */
+	__u64 scope;
 	/* CPUs the cell may use; all of them where not restricted. */
 	struct cpu_words allowed;
 	/* process.execCPUAffinity.final, carried for tasks that join later. */
@@ -219,8 +232,9 @@ struct cell_request {
 	__u32 weight;
 	__u32 fields; /* enum cell_field */
 	__u32 flags; /* enum cell_flag */
-	/* Non-zero: the cell is shared by all cgroups that give its name. */
-	__u32 shared;
+	__u32 shared; /* enum cell_shared, in and out */
+	/* Of a shared cell: all cgroups that give name and scope are in it. */
+	__u64 scope;
 	struct cpu_words allowed;
 	struct cpu_words exec_allowed;
 	struct cpu_words own;
@@ -343,11 +357,11 @@ struct scheduler_record {
 };
 
 _Static_assert(sizeof(struct cpu_words) == 128, "ABI: cpu_words");
-_Static_assert(sizeof(struct cell) == 1016, "ABI: cell");
+_Static_assert(sizeof(struct cell) == 1024, "ABI: cell");
 _Static_assert(sizeof(struct cell_run_ns) == 8, "ABI: cell_run_ns");
 _Static_assert(sizeof(struct cell_stats) == 64, "ABI: cell_stats");
 _Static_assert(sizeof(struct cell_waits) == 192, "ABI: cell_waits");
-_Static_assert(sizeof(struct cell_request) == 768, "ABI: cell_request");
+_Static_assert(sizeof(struct cell_request) == 776, "ABI: cell_request");
 _Static_assert(sizeof(struct cell_release) == 280, "ABI: cell_release");
 _Static_assert(sizeof(struct cell_query) == 24, "ABI: cell_query");
 _Static_assert(sizeof(struct cell_sweep) == 16, "ABI: cell_sweep");

@@ -93,8 +93,10 @@ static __always_inline u32 node_of_cgroup(struct cgroup *cgrp)
 	c = cell_at(slot);
 	if (!c || READ_ONCE(c->cgid) != cgrp->kn->id)
 		return HOST_CELL;
-	/* A cell that cgroups share has the weight and the limit of all. */
-	return READ_ONCE(c->shared) ?: slot;
+	slot = READ_ONCE(c->shared) ?: slot;
+	c = cell_at(slot);
+	/* Of a cell that cgroups share none decides for the others. */
+	return c && READ_ONCE(c->nr_members) < 2 ? slot : HOST_CELL;
 }
 
 static __always_inline void follow_weight(struct cgroup *cgrp, u32 weight)

@@ -84,6 +84,7 @@ const volatile enum ocihook_abi
 const volatile enum cell_state abi_cell_state SEC(".rodata");
 const volatile enum cell_field abi_cell_field SEC(".rodata");
 const volatile enum cell_flag abi_cell_flag SEC(".rodata");
+const volatile enum cell_shared abi_cell_shared SEC(".rodata");
 const volatile enum scheduler_time abi_scheduler_time SEC(".rodata");
 const volatile enum run_kind abi_run_kind SEC(".rodata");
 

@@ -66,7 +66,12 @@ static __always_inline int update_ref(u64 ref, struct cell_request *req)
 	}
 	if (!c)
 		return -ENOENT;
-	err = apply_request(c, ref, req);
+	if (req->shared == CELL_SHARED_JOIN && READ_ONCE(c->nr_members) > 1) {
+		req->shared = CELL_SHARED_JOINED;
+		err = 0;
+	} else {
+		err = apply_request(c, ref, req);
+	}
 	/*
 	 * The cell may have ended meanwhile, and given up its CPUs before it
 	 * got those of this request. Should the slot have a new owner by now,
@@ -101,21 +106,30 @@ static __always_inline int fill_slot(struct cell *c, u32 slot,
 	return err;
 }
 
-/* Make the slot a member of the cell of its name, with the request's wishes. */
+/*
+ * Make the slot a member of the cell of its name. The request's wishes are for
+ * all of them, unless others are there and it only joins.
+ */
 static __always_inline int fill_shared(struct cell *c, u32 slot,
-				       const struct cell_request *req)
+				       struct cell_request *req)
 {
 	struct cell_name name;
+	bool made = false;
 	struct cell *all;
 	s64 ref;
 	int err;
 
 	copy_name(&name, req);
-	ref = enter_shared(&name);
+	ref = enter_shared(&name, &made);
 	all = cell_at((u32)ref);
 	if (ref < 0 || !all)
 		return ref;
-	err = apply_request(all, ref, req);
+	if (made || req->shared != CELL_SHARED_JOIN) {
+		err = apply_request(all, ref, req);
+	} else {
+		req->shared = CELL_SHARED_JOINED;
+		err = 0;
+	}
 	if (err) {
 		leave_shared(ref, (u64)ref >> 32);
 		return err;
@@ -147,7 +161,7 @@ static __always_inline u32 unclaimed_state(const struct cell *c)
 }
 
 /* Take a slot and fill it: its reference, or a negative errno. */
-static __always_inline s64 new_slot(u64 old, const struct cell_request *req)
+static __always_inline s64 new_slot(u64 old, struct cell_request *req)
 {
 	u64 ref = claim_for(old);
 	struct cell *c = cell_at((u32)ref);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cells that several cgroups share by a name.
+ * Cells that several cgroups share by a name and a scope, which keeps apart
+ * those of different owners: the same name in two scopes is two cells.
  *
  * The shared cell has a slot of its own, without a cgroup: it has the name, the
  * weight, the quota, the CPUs and all tasks. Each member has its slot as well,
@@ -12,9 +13,10 @@
 
 #include "table.bpf.h"
 
-/* The name of a request, out of the context. */
+/* The name of a request, and whose it is, out of the context. */
 struct cell_name {
 	u64 words[OCIHOOK_NAME_BYTES / 8];
+	u64 scope;
 };
 
 static __always_inline void copy_name(struct cell_name *name,
@@ -26,13 +28,14 @@ static __always_inline void copy_name(struct cell_name *name,
 	UNROLLED
 	for (word = 0; word < OCIHOOK_NAME_BYTES / 8; word++)
 		name->words[word] = READ_ONCE(from[word]);
+	name->scope = READ_ONCE(req->scope);
 }
 
 static __always_inline bool has_name(const struct cell *c,
 				     const struct cell_name *name)
 {
 	const u64 *ours = (const u64 *)c->name;
-	u64 differ = 0;
+	u64 differ = READ_ONCE(c->scope) ^ name->scope;
 	int word;
 
 	UNROLLED
@@ -112,6 +115,7 @@ static __always_inline s64 make_shared(const struct cell_name *name)
 	UNROLLED
 	for (word = 0; word < OCIHOOK_NAME_BYTES / 8; word++)
 		to[word] = name->words[word];
+	c->scope = name->scope;
 	c->nr_members = 1;
 	c->box = ref;
 	if (!err && !change_word(c, cell_word(CELL_CLAIMING, ref >> 32),
@@ -126,10 +130,12 @@ static __always_inline s64 make_shared(const struct cell_name *name)
 
 /*
  * The shared cell of a name, with one member more: its reference, or a negative
- * errno. Two that make it at once both publish theirs before they look for the
- * first one of that name, so both find the same; the other goes again.
+ * errno; and whether it was made for this member. Two that make it at once both
+ * publish theirs before they look for the first one of that name, so both find
+ * the same; the other goes again.
  */
-static __always_inline s64 enter_shared(const struct cell_name *name)
+static __always_inline s64 enter_shared(const struct cell_name *name,
+					bool *made)
 {
 	s64 ref = 0;
 	int attempt;
@@ -142,11 +148,13 @@ static __always_inline s64 enter_shared(const struct cell_name *name)
 				continue;
 			if (ref)
 				leave_shared(ref, (u64)ref >> 32);
+			*made = false;
 			return first;
 		}
 		ref = make_shared(name);
 		if (ref < 0)
 			return ref;
+		*made = true;
 		if (find_shared(name) == ref)
 			return ref;
 	}

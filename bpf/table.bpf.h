@@ -171,6 +171,7 @@ static __always_inline void forget_cell(struct cell *c, u32 slot)
 	c->flags &= CELL_FLAG_CONTROLLED;
 	c->shared = 0;
 	c->shared_generation = 0;
+	c->scope = 0;
 	c->throttled_ns = 0;
 	c->nr_periods = 0;
 	c->nr_throttled = 0;

@@ -5,7 +5,7 @@ from _struct import Struct
 
 from ocihook.record import Record
 
-OCIHOOK_ABI_VERSION = 3
+OCIHOOK_ABI_VERSION = 4
 OCIHOOK_MAX_CELLS = 4096
 OCIHOOK_CPU_WORDS = 16
 OCIHOOK_CONTAINER_BYTES = 256
@@ -41,13 +41,17 @@ CELL_FLAG_FIXED_WEIGHT = 4
 CELL_FLAG_FIXED_QUOTA = 8
 CELL_FLAG_OWNS = 16
 CELL_FLAG_CONTROLLED = 32
+CELL_NOT_SHARED = 0
+CELL_SHARED_CHANGE = 1
+CELL_SHARED_JOIN = 2
+CELL_SHARED_JOINED = 3
 RUN_IDLE = 0
 RUN_CELL = 1
 RUN_OTHER = 2
 
 
 class Cell(Record):
-    """``struct cell`` of bpf/abi.h, 1016 bytes."""
+    """``struct cell`` of bpf/abi.h, 1024 bytes."""
 
     __slots__ = (
         "vtime",
@@ -78,6 +82,7 @@ class Cell(Record):
         "throttled_ns",
         "nr_periods",
         "nr_throttled",
+        "scope",
         "allowed",
         "exec_allowed",
         "own",
@@ -85,8 +90,8 @@ class Cell(Record):
         "name",
         "container",
     )
-    LAYOUT = Struct("<QQQqQIIIIQQIIIIIII4xqQQQqQQQQQ16Q16Q16Q16Q64s256s")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
+    LAYOUT = Struct("<QQQqQIIIIQQIIIIIII4xqQQQqQQQQQQ16Q16Q16Q16Q64s256s")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 16, 1, 1,)
 
     def __init__(
         self,
@@ -119,6 +124,7 @@ class Cell(Record):
         throttled_ns: int = 0,
         nr_periods: int = 0,
         nr_throttled: int = 0,
+        scope: int = 0,
         allowed: tuple[int, ...] = (0,) * 16,
         exec_allowed: tuple[int, ...] = (0,) * 16,
         own: tuple[int, ...] = (0,) * 16,
@@ -154,6 +160,7 @@ class Cell(Record):
         self.throttled_ns = throttled_ns
         self.nr_periods = nr_periods
         self.nr_throttled = nr_throttled
+        self.scope = scope
         self.allowed = allowed
         self.exec_allowed = exec_allowed
         self.own = own
@@ -232,7 +239,7 @@ class CellWaits(Record):
 
 
 class CellRequest(Record):
-    """``struct cell_request`` of bpf/abi.h, 768 bytes."""
+    """``struct cell_request`` of bpf/abi.h, 776 bytes."""
 
     __slots__ = (
         "cgid",
@@ -244,6 +251,7 @@ class CellRequest(Record):
         "fields",
         "flags",
         "shared",
+        "scope",
         "allowed",
         "exec_allowed",
         "own",
@@ -252,8 +260,8 @@ class CellRequest(Record):
         "cell",
         "generation",
     )
-    LAYOUT = Struct("<QQQQQIIII16Q16Q16Q64s256sII")
-    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 1, 1, 1, 1,)
+    LAYOUT = Struct("<QQQQQIIIIQ16Q16Q16Q64s256sII")
+    COUNTS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 16, 16, 16, 1, 1, 1, 1,)
 
     def __init__(
         self,
@@ -267,6 +275,7 @@ class CellRequest(Record):
         fields: int = 0,
         flags: int = 0,
         shared: int = 0,
+        scope: int = 0,
         allowed: tuple[int, ...] = (0,) * 16,
         exec_allowed: tuple[int, ...] = (0,) * 16,
         own: tuple[int, ...] = (0,) * 16,
@@ -284,6 +293,7 @@ class CellRequest(Record):
         self.fields = fields
         self.flags = flags
         self.shared = shared
+        self.scope = scope
         self.allowed = allowed
         self.exec_allowed = exec_allowed
         self.own = own

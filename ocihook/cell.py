@@ -16,6 +16,9 @@ from ocihook.abi import (
     CELL_FLAG_FIXED_WEIGHT,
     CELL_FLAG_NO_BORROW,
     CELL_FLAG_NO_LEND,
+    CELL_NOT_SHARED,
+    CELL_SHARED_CHANGE,
+    CELL_SHARED_JOIN,
     OCIHOOK_CONTAINER_BYTES,
     OCIHOOK_NAME_BYTES,
     OCIHOOK_WEIGHT_DEFAULT,
@@ -33,10 +36,11 @@ class CellSpec:
 
     ``container`` is the id at the runtime, ``bundle_hash`` tells apart equal
     ids of two engines. ``shared``: all containers that give ``name`` are in one
-    cell. ``weight`` is in the scale of cgroup2's ``cpu.weight``; ``quota_ns`` of
-    each ``period_ns``, with ``burst_ns``, is that of ``cpu.max``, 0 for no
-    limit. ``fixed_weight`` and ``fixed_quota``: somebody named them, so what is
-    written to the cgroup's files later does not count.
+    cell, within a ``scope``, a number of 64 bits. ``weight`` is in the scale of
+    cgroup2's ``cpu.weight``; ``quota_ns`` of each ``period_ns``, with
+    ``burst_ns``, is that of ``cpu.max``, 0 for no limit. ``fixed_weight`` and
+    ``fixed_quota``: somebody named them, so what is written to the cgroup's
+    files later does not count.
 
     ``allowed``, ``exec_allowed``, ``own`` and ``own_list`` are cpumasks, the
     first two with 0 for "no restriction". Of CPUs of its own, ``own_count`` or
@@ -61,6 +65,7 @@ class CellSpec:
         "own_list",
         "period_ns",
         "quota_ns",
+        "scope",
         "shared",
         "weight",
     )
@@ -72,6 +77,7 @@ class CellSpec:
         bundle_hash: int,
         name: str,
         shared: bool = False,
+        scope: int = 0,
         weight: int = OCIHOOK_WEIGHT_DEFAULT,
         fixed_weight: bool = False,
         quota_ns: int = 0,
@@ -97,6 +103,8 @@ class CellSpec:
             raise InputError(f"weight {weight}: not in {OCIHOOK_WEIGHT_MIN}..{OCIHOOK_WEIGHT_MAX}")
         if not 0 <= bundle_hash <= _U64:
             raise InputError(f"bundle hash {bundle_hash:#x}: more than 64 bits")
+        if not 0 <= scope <= _U64:
+            raise InputError(f"scope {scope:#x}: more than 64 bits")
         for time_ns in (quota_ns, period_ns, burst_ns):
             if not 0 <= time_ns <= _U64:
                 raise InputError(f"quota: {time_ns} ns are not in 64 bits")
@@ -108,6 +116,7 @@ class CellSpec:
         self.bundle_hash = bundle_hash
         self.name = name
         self.shared = shared
+        self.scope = scope
         self.weight = weight
         self.fixed_weight = fixed_weight
         self.quota_ns = quota_ns
@@ -150,16 +159,20 @@ class CellSpec:
             | (CELL_FLAG_FIXED_QUOTA if self.fixed_quota else 0)
         )
 
-    def request(self, cgid: int) -> CellRequest:
+    def request(self, cgid: int, *, joins: bool = False) -> CellRequest:
         """Return the request that makes this the cell of the cgroup `cgid`.
+
+        With `joins` it changes nothing of a shared cell that has other members.
 
         It carries every field, so that a restriction that is gone is lifted,
         with two exceptions. Own CPUs that are wished are another step, after
         the registration (``ocihook.grant``), and those that the cell has stay.
         And in a shared cell only a wish counts: that one container names no
-        weight does not undo what another one named.
+        weight does not undo what another one named. Nor does it carry the
+        CPUs of one container, which would be those of all: each task's own
+        affinity holds in any case.
         """
-        fields = CELL_FIELD_ALLOWED | CELL_FIELD_EXEC
+        fields = 0 if self.shared else CELL_FIELD_ALLOWED | CELL_FIELD_EXEC
         flags = self.flags()
         if not self.shared or self.fixed_weight or self.weight != OCIHOOK_WEIGHT_DEFAULT:
             fields |= CELL_FIELD_WEIGHT
@@ -178,12 +191,18 @@ class CellSpec:
             burst_ns=self.burst_ns,
             fields=fields,
             flags=flags,
-            shared=int(self.shared),
+            shared=self._how_shared(joins),
+            scope=self.scope,
             allowed=cpulist.to_words(self.allowed),
             exec_allowed=cpulist.to_words(self.exec_allowed),
             name=self.name.encode(),
             container=self.container.encode(),
         )
+
+    def _how_shared(self, joins: bool) -> int:
+        if not self.shared:
+            return CELL_NOT_SHARED
+        return CELL_SHARED_JOIN if joins else CELL_SHARED_CHANGE
 
 
 def _bounded_text(what: str, text: str, limit_bytes: int) -> None:

@@ -26,7 +26,7 @@ _SWITCHES = (
 def write(spec: CellSpec) -> bytes:
     """Return the mark of a wanted cell: compact ASCII JSON.
 
-    The hash is written in hexadecimal, since many readers of JSON keep 53
+    Hash and scope are written in hexadecimal, since many readers of JSON keep 53
     bits of a number. What the first version of the mark did not have stands
     in it only where it says something.
     """
@@ -37,6 +37,8 @@ def write(spec: CellSpec) -> bytes:
         f',"cpus":"{cpulist.format(spec.allowed)}"'
         f',"exec_cpus":"{cpulist.format(spec.exec_allowed)}"'
     ]
+    if spec.scope:
+        parts.append(f'"scope":"{spec.scope:016x}"')
     for key in ("own", "own_list"):
         if mask := getattr(spec, key):
             parts.append(f'"{key}":"{cpulist.format(mask)}"')
@@ -68,12 +70,10 @@ def read(mark: bytes) -> CellSpec:
         raise InputError("cell mark: nested too deep") from None
     if not isinstance(fields, dict):
         raise InputError("cell mark: not a JSON object")
-    digits = _text(fields, "bundle_hash")
-    if len(digits) != 16 or digits.strip("0123456789abcdef"):
-        raise InputError("cell mark: bundle_hash: not 16 hexadecimal digits")
     return CellSpec(
         container=_text(fields, "container"),
-        bundle_hash=int(digits, 16),
+        bundle_hash=_hexadecimal(fields, "bundle_hash", None),
+        scope=_hexadecimal(fields, "scope", "0" * 16),
         name=_text(fields, "name"),
         weight=_number(fields, "weight", None),
         quota_ns=_number(fields, "quota_ns", 0),
@@ -93,6 +93,13 @@ def _text(fields: dict[str, object], key: str, default: str | None = None) -> st
     if not isinstance(value, str):
         raise InputError(f"cell mark: {key}: not a string")
     return value
+
+
+def _hexadecimal(fields: dict[str, object], key: str, default: str | None) -> int:
+    digits = _text(fields, key, default)
+    if len(digits) != 16 or digits.strip("0123456789abcdef"):
+        raise InputError(f"cell mark: {key}: not 16 hexadecimal digits")
+    return int(digits, 16)
 
 
 def _number(fields: dict[str, object], key: str, default: int | None) -> int:

@@ -9,7 +9,7 @@ from ocihook import cpulist, paths
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError, InputError, PolicyError
 
-FORMAT = 3
+FORMAT = 4
 """Of what is stored of a policy; it goes up with every change of its members or their meaning."""
 
 HOST_SHARE_PERCENT = 20
@@ -17,6 +17,11 @@ HOST_SHARE_PERCENT = 20
 
 AS_CGROUP = "cgroup"
 """Of ``limits.weight_max``: no more than the container's cgroup has."""
+
+SCOPE_PARENT = "parent"
+SCOPE_HOST = "host"
+SCOPE_ANNOTATION = "annotation:"
+"""Of ``limits.shared_scope``: whose name a shared cell's is. What follows the last is a key."""
 
 ANY_CPU = "all"
 """Of ``limits.own_cpus``: every CPU may become a cell's own."""
@@ -30,6 +35,8 @@ LIMITS = (
     "lend_off",
     "borrow_off",
     "shared_cells",
+    "shared_scope",
+    "shared_change",
 )
 """What bounds a wish; which of these are written, and which cannot be known, counts as well."""
 
@@ -37,6 +44,7 @@ _OF_COMMANDS = {
     "weight_max": OCIHOOK_WEIGHT_MAX,
     "own_cpus_max": cpulist.MAX_CPUS,
     "lend_off": True,
+    "shared_change": True,
 }
 """What holds for root's own commands where nothing is written."""
 
@@ -79,6 +87,8 @@ class Policy:
         "required",
         "share_percent",
         "shared_cells",
+        "shared_change",
+        "shared_scope",
         "stderr",
         "unknown",
         "weight_max",
@@ -103,6 +113,8 @@ class Policy:
         lend_off: bool = False,
         borrow_off: bool = True,
         shared_cells: "list[str] | None" = None,
+        shared_scope: str = SCOPE_PARENT,
+        shared_change: bool = False,
         required: bool = True,
         share_percent: int = HOST_SHARE_PERCENT,
         on_error: str = "start",
@@ -127,6 +139,8 @@ class Policy:
         self.lend_off = lend_off
         self.borrow_off = borrow_off
         self.shared_cells = ["*"] if shared_cells is None else shared_cells
+        self.shared_scope = shared_scope
+        self.shared_change = shared_change
         self.required = required
         self.share_percent = share_percent
         self.on_error = on_error
@@ -295,10 +309,16 @@ class Policy:
         Raises:
             PolicyError: no pattern allows it.
         """
-        self._demand_known(("shared_cells",), f"{subject}: {name!a}")
+        keys = ("shared_cells", "shared_scope", "shared_change")
+        self._demand_known(keys, f"{subject}: {name!a}")
         if self.shared_cells != ["*"] and not _first_match(self.shared_cells, name):
             allowed = ", ".join(self.shared_cells) or "none"
             raise self._refusal(f"{subject}: {name!a} is not of", "shared_cells", allowed)
+
+    def kept_by_members(self, name: str, subject: str) -> PolicyError:
+        """Return what is to be said to who joins a shared cell and wishes it to be different."""
+        problem = f"{subject}: {name!a} is shared, and keeps what it has, by"
+        return self._refusal(problem, "shared_change", "false")
 
     def own_cpus_mask(self) -> int:
         """Return the cpumask of the CPUs that may become a cell's own; 0 is all."""

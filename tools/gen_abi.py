@@ -34,7 +34,15 @@ STRUCTS = (
     "scheduler_config",
     "scheduler_record",
 )
-ENUMS = ("ocihook_abi", "scheduler_time", "cell_state", "cell_field", "cell_flag", "run_kind")
+ENUMS = (
+    "ocihook_abi",
+    "scheduler_time",
+    "cell_state",
+    "cell_field",
+    "cell_flag",
+    "cell_shared",
+    "run_kind",
+)
 
 # Linux, include/uapi/linux/btf.h: the kinds by number.
 INT, ARRAY, STRUCT, ENUM, TYPEDEF, VOLATILE, CONST, ENUM64 = 1, 3, 4, 6, 8, 9, 10, 19

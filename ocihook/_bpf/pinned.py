@@ -108,7 +108,8 @@ def _run(name: str, context: bytearray) -> int:
 def register(request: CellRequest) -> tuple[int, int]:
     """Give the cgroup of ``request`` its cell, or update the one it has.
 
-    Returns the slot and its generation.
+    Returns the slot and its generation. ``request.shared`` says whether the cgroup only has joined
+    a shared cell (``CELL_SHARED_JOINED``).
 
     Raises:
         SchedulerUnavailable: nothing is loaded, or it was ejected.
@@ -126,6 +127,7 @@ def register(request: CellRequest) -> tuple[int, int]:
     if code < 0:
         raise _failure(f"registration of cgroup {request.cgid}", -code)
     answer = CellRequest.unpack(context)
+    request.shared = answer.shared
     return answer.cell, answer.generation
 
 

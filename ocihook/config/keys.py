@@ -7,7 +7,16 @@ from ocihook import cpulist
 from ocihook.abi import OCIHOOK_WEIGHT_MAX, OCIHOOK_WEIGHT_MIN
 from ocihook.errors import CpulistError
 from ocihook.glob import MAX_PATTERN_CHARS
-from ocihook.policy import ANY_CPU, AS_CGROUP, DEADLINE_MAX_S, LEVELS, Policy
+from ocihook.policy import (
+    ANY_CPU,
+    AS_CGROUP,
+    DEADLINE_MAX_S,
+    LEVELS,
+    SCOPE_ANNOTATION,
+    SCOPE_HOST,
+    SCOPE_PARENT,
+    Policy,
+)
 
 MAX_PATTERNS = 64
 """Of one list or table: what one container start takes is bounded by it."""
@@ -82,6 +91,15 @@ def _own_cpus(value: object) -> Iterator[Finding]:
             cpulist.parse(value)
         except CpulistError as error:
             yield (), str(error)
+
+
+def _scope(value: object) -> Iterator[Finding]:
+    if value in (SCOPE_PARENT, SCOPE_HOST) and isinstance(value, str):
+        return
+    key = value.removeprefix(SCOPE_ANNOTATION) if isinstance(value, str) else ""
+    if key in ("", value) or len(key) > MAX_PATTERN_CHARS or _CONTROLS.intersection(key):
+        what = f"{SCOPE_PARENT!r}, {SCOPE_HOST!r} or '{SCOPE_ANNOTATION}KEY'"
+        yield (), f"{_shown(value)} is none of {what}"
 
 
 def _pattern(value: object) -> Iterator[Finding]:
@@ -168,6 +186,12 @@ KEYS = (
         "Whether a container may do without idle CPUs that are others' own."),
     Key("limits", "shared_cells", "patterns", _patterns,
         "The names that cells may be shared by; an empty list is none."),
+    Key("limits", "shared_scope", "`parent`, `host`, `annotation:KEY`", _scope,
+        "Who shares a cell by its name: containers below the same parent cgroup; all; or those "
+        "with the same value of an annotation."),
+    Key("limits", "shared_change", _BOOLEAN, _switch,
+        "Whether who joins a shared cell may change what its members have: weight, quota, own "
+        "CPUs, lending."),
     Key("limits", "required", _BOOLEAN, _switch,
         "Whether a container may say that it must not start without its cell."),
     Key("host", "share_percent", "1 to 90", _integer(1, 90),

@@ -60,6 +60,23 @@ class Cgroup:
         except OSError:
             return None
 
+    def parent_cgid(self) -> int:
+        """Return the id of the cgroup that the container's engine has put it into.
+
+        That is the one above, without scopes of systemd's: each is a container's own, and crun
+        makes the container's cgroup below its scope. Itself, where what is above cannot be seen.
+        """
+        above = self.path.split("/")[:-1]
+        up = ".."
+        while above and above.pop().endswith(".scope"):
+            up += "/.."
+        try:
+            status = os.stat(up, dir_fd=self.directory)
+            here = os.fstat(self.directory)
+        except OSError:
+            return self.cgid
+        return status.st_ino if status.st_dev == here.st_dev else self.cgid
+
     def mark(self, mark: bytes) -> None:
         """Write the wanted cell to the directory, for a scheduler that starts later.
 

@@ -20,6 +20,7 @@ from ocihook.limits import (
     weight_from_cgroup,
     weight_from_shares,
 )
+from ocihook.policy import SCOPE_ANNOTATION, SCOPE_HOST, SCOPE_PARENT
 
 DEFAULT_NAME_CHARS = 12
 """Of the container's id, as engines shorten it."""
@@ -37,6 +38,7 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
         bundle_hash=state.bundle_hash(),
         name=wishes.name or state.id[:DEFAULT_NAME_CHARS],
         shared=wishes.name is not None,
+        scope=0 if wishes.name is None else _scope(state, home),
         weight=own_weight(bundle, home) if wishes.weight is None else wishes.weight,
         fixed_weight=wishes.weight is not None,
         quota_ns=quota_ns,
@@ -49,6 +51,21 @@ def cell_spec(state: ContainerState, bundle: Bundle, wishes: Wishes, home: Cgrou
         lend=wishes.lend,
         borrow=wishes.borrow,
     )
+
+
+def _scope(state: ContainerState, home: Cgroup) -> int:
+    """Return whose the name of a shared cell is."""
+    scope = state.policy.shared_scope
+    if scope == SCOPE_HOST:
+        return 0
+    value = state.annotations.get(scope.removeprefix(SCOPE_ANNOTATION))
+    if scope == SCOPE_PARENT or value is None:
+        return home.parent_cgid()
+    from _blake2 import blake2b  # `hashlib` takes OpenSSL along
+
+    # Nobody finds a value that has the number of another one.
+    digest = blake2b(value.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") or 1
 
 
 def own_weight(bundle: Bundle, home: Cgroup) -> int:

@@ -8,6 +8,7 @@ does not promise the former). poststart may come before ``start`` (runc up to
 never; the scheduler frees the cell of a removed cgroup by itself.
 """
 
+from ocihook.abi import CELL_SHARED_JOINED
 from ocihook.errors import (
     AnnotationError,
     BundleError,
@@ -160,11 +161,14 @@ def _give_cell(
         missing = ""
         # The mark first: a scheduler that starts meanwhile either reads it or is
         # there to be asked. A mark that fails does not cost the container its cell.
+        asked = spec.request(home.cgid, joins=not state.policy.shared_change)
         try:
             home.mark(mark.write(spec))
         finally:
-            state.cell, _ = pinned.register(spec.request(home.cgid))
-            if spec.wishes_own():
+            state.cell, _ = pinned.register(asked)
+            if asked.shared == CELL_SHARED_JOINED:
+                refusal = _joined(state, wishes, spec, home) or refusal
+            elif spec.wishes_own():
                 missing = _grant(spec, home, state.cell, state.policy)
     if missing:
         raise OwnCpusTaken(missing, "once they are free: ocihook scheduler reload")
@@ -177,6 +181,22 @@ def _give_cell(
             )
         )
     return refusal
+
+
+def _joined(
+    state: ContainerState, wishes: annotations.Wishes, spec: "CellSpec", home: "Cgroup"
+) -> PolicyError | None:
+    """Mark the cgroup with what the cell that it joined has; return an error where it wished else.
+
+    So that all marks of the cell say the same, and a restart brings back what its members had.
+    """
+    from ocihook import mark, shared
+
+    is_other = shared.adopt(spec, state.cell or 0)
+    home.mark(mark.write(spec))
+    if not is_other:
+        return None
+    return state.policy.kept_by_members(spec.name, f"annotation {annotations.CELL}")
 
 
 def _grant(spec: "CellSpec", home: "Cgroup", slot: int, policy: "Policy") -> str:

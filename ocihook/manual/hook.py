@@ -18,8 +18,9 @@ STAGES = (
 
 ANNOTATIONS = (
     Term(annotations.CELL, f"A name of 1 to {OCIHOOK_NAME_BYTES - 1} of `A-Z a-z 0-9 . _ -`: all "
-         f"containers that give it share one cell. `{annotations.OFF}`: no cell, the host's is "
-         "used. Without it: a cell of its own, called by 12 characters of the id."),
+         "containers that give it below one parent cgroup share one cell. "
+         f"`{annotations.OFF}`: no cell, the host's is used. Without it: a cell of its own, called "
+         "by 12 characters of the id."),
     Term(annotations.WEIGHT, f"{OCIHOOK_WEIGHT_MIN} to {OCIHOOK_WEIGHT_MAX}, in the scale of "
          "`cpu.weight`. Without it: the cgroup's `cpu.weight`, else from `cpu.shares`, else 100."),
     Term(annotations.CPUS, "CPUs of its own: how many (`2`), or which (`2-3`; a single one is "

@@ -98,6 +98,7 @@ def _wanted(cell: Cell, change: Change, container: str) -> CellSpec:
         bundle_hash=cell.bundle_hash,
         name=cell.name.decode(errors="replace"),
         shared=cell.nr_members > 0,
+        scope=cell.scope,
         weight=cell.weight if change.weight is None else change.weight,
         fixed_weight=change.weight is not None or bool(cell.flags & CELL_FLAG_FIXED_WEIGHT),
         quota_ns=quota_ns,

@@ -9,6 +9,7 @@ the value.
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -68,13 +69,17 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
     """
     restored, failures = 0, []
     wishing: list[Wishing] = []
+    marks = (found.mark for found in marked_cgroups(cgroupfs))
+    together = Counter(filter(None, map(_shared_by, marks)))
     for directory, at, text, fault in marked_cgroups(cgroupfs):
         if fault:
             failures.append(f"{directory}: {fault}")
             continue
         try:
             spec = mark.read(text)
-            update_from_files(spec, at)
+            # None of several decides for a cell that they share.
+            if not spec.shared or together[spec.name, spec.scope] < 2:
+                update_from_files(spec, at)
             cgid = os.stat(at).st_ino
             slot, _ = register(spec.request(cgid))
             restored += 1
@@ -92,6 +97,15 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
         if failure := _restore_own_cpus(directory, spec, cgid, slot, cpus, again):
             failures.append(failure)
     return restored, failures
+
+
+def _shared_by(text: bytes) -> tuple[str, int] | None:
+    """Return name and scope of the cell that a mark shares with others; None where it does not."""
+    try:
+        spec = mark.read(text)
+    except OcihookError:
+        return None  # said where it is to be registered
+    return (spec.name, spec.scope) if spec.shared else None
 
 
 def _restore_own_cpus(

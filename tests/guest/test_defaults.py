@@ -43,7 +43,7 @@ def test_who_asks_for_more_gets_a_plain_cell_and_a_line(
     annotations = {f"org.ocihook/{key}": value for key, value in wishes.items()}
     asks = make("crun", "asks", SLEEP, annotations=annotations).log_hooks().run()
     (cell,) = cells_of(asks.id)
-    assert (cell["weight"], cell["own_cpus"], cell["lend"]) == (100, "", True)
+    assert (cell["weight"], cell["own_cpus"], cell["lend"]) == (100, None, True)
     assert said in complaint(asks)
 
 

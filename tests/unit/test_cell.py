@@ -76,9 +76,14 @@ def test_own_cpus_are_another_step(wish: dict[str, object]) -> None:
     ],
 )
 def test_in_a_shared_cell_only_a_wish_counts(wishes: dict[str, object], fields: int) -> None:
-    request = spec(shared=True, **wishes).request(77)
-    assert request.shared == 1
-    assert request.fields == fields | abi.CELL_FIELD_ALLOWED | abi.CELL_FIELD_EXEC
+    """And never the CPUs of one container, which would be those of all."""
+    for joins, shared in ((False, abi.CELL_SHARED_CHANGE), (True, abi.CELL_SHARED_JOIN)):
+        request = spec(shared=True, scope=9, allowed=2, **wishes).request(77, joins=joins)
+        assert (request.shared, request.scope, request.fields) == (shared, 9, fields)
+
+
+def test_a_cell_of_its_own_joins_none() -> None:
+    assert spec().request(77, joins=True).shared == abi.CELL_NOT_SHARED
 
 
 def test_spec_says_what_it_is() -> None:

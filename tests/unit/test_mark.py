@@ -19,6 +19,7 @@ specs = st.builds(
     bundle_hash=st.integers(0, (1 << 64) - 1),
     name=texts,
     shared=st.booleans(),
+    scope=st.integers(0, (1 << 64) - 1),
     weight=st.integers(1, 10000),
     fixed_weight=st.booleans(),
     quota_ns=st.integers(0, (1 << 64) - 1),

@@ -61,7 +61,7 @@ def test_a_mount_point_that_is_no_unicode(tmp_path: Path) -> None:
 def test_mount_that_holds_a_path() -> None:
     table = MountTable(ROOT + CGROUP2 + BPFFS + BPFFS.replace("34 23", "35 23", 1).replace(
         "/sys/fs/bpf", "/a\\040b"))  # fmt: skip
-    assert held(table, "/sys/fs/bpf/ocihook/v3") == "34"
+    assert held(table, "/sys/fs/bpf/ocihook/v4") == "34"
     assert held(table, "/sys/fs/bpfs") == "23"
     assert held(table, "/a b/c") == "35"
     assert held(table, "/") == "23"

@@ -82,7 +82,7 @@ def filled(**members: int) -> Callable[[bytearray], None]:
 def test_register_and_update(kernel: Kernel, call: Callable[..., Any], program: str) -> None:
     kernel.answer = filled(cell=3, generation=9)
     assert call(REQUEST) == (3, 9)
-    assert kernel.runs == [(f"/sys/fs/bpf/ocihook/v3/{program}", bytes(REQUEST.pack()))]
+    assert kernel.runs == [(f"/sys/fs/bpf/ocihook/v4/{program}", bytes(REQUEST.pack()))]
     assert all_closed(kernel)
 
 
@@ -117,7 +117,7 @@ def test_unregister(kernel: Kernel) -> None:
 
     kernel.answer = fill
     assert pinned.unregister(RELEASE) == 2
-    assert kernel.runs == [("/sys/fs/bpf/ocihook/v3/cell_unregister", bytes(RELEASE.pack()))]
+    assert kernel.runs == [("/sys/fs/bpf/ocihook/v4/cell_unregister", bytes(RELEASE.pack()))]
 
 
 def test_cell_of(kernel: Kernel) -> None:
@@ -127,7 +127,7 @@ def test_cell_of(kernel: Kernel) -> None:
     kernel.answer = fill
     query = pinned.cell_of(5)
     assert (query.cell, query.generation, query.cgid) == (3, 2, 77)
-    assert kernel.runs == [("/sys/fs/bpf/ocihook/v3/cell_of", bytes(CellQuery(pid=5).pack()))]
+    assert kernel.runs == [("/sys/fs/bpf/ocihook/v4/cell_of", bytes(CellQuery(pid=5).pack()))]
 
 
 def test_sweep(kernel: Kernel) -> None:
@@ -137,7 +137,7 @@ def test_sweep(kernel: Kernel) -> None:
     kernel.answer = fill
     swept = pinned.sweep()
     assert (swept.claims, swept.dead, swept.drained) == (1, 2, 3)
-    assert kernel.runs[0][0] == "/sys/fs/bpf/ocihook/v3/cell_gc"
+    assert kernel.runs[0][0] == "/sys/fs/bpf/ocihook/v4/cell_gc"
 
 
 CALLS: list[tuple[Callable[[], Any], str]] = [

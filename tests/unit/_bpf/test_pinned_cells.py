@@ -70,6 +70,6 @@ def test_a_shared_cell(maps: Maps, generation: int, in_charge: int) -> None:
 
 def test_a_table_of_another_build(maps: Maps) -> None:
     maps.elements["cells"][3] = b"short"
-    with pytest.raises(AbiMismatch, match="map cells has values of 5 bytes, not 1016"):
+    with pytest.raises(AbiMismatch, match="map cells has values of 5 bytes, not 1024"):
         pinned_cells.read_cell(3)
     assert all_closed(maps)

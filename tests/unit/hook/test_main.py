@@ -311,4 +311,4 @@ stages.STAGES["createRuntime"] = look
 
 
 def test_pins_are_where_the_abi_says() -> None:
-    assert paths.PIN_DIR == "/sys/fs/bpf/ocihook/v3"
+    assert paths.PIN_DIR == "/sys/fs/bpf/ocihook/v4"

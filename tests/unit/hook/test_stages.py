@@ -97,7 +97,7 @@ def test_enrols(
     assert (request.cgid, request.container, request.name) == (77, b"c1", b"web")
     assert request.weight == 300
     (text,) = marks
-    assert mark.read(text).request(77).pack() == request.pack()
+    assert mark.read(text).request(77, joins=True).pack() == request.pack()
 
 
 @pytest.fixture

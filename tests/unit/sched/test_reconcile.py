@@ -124,6 +124,21 @@ def test_a_cgroup_resized_since_goes_before_its_mark(
     assert found == {b"c1": (157, 150_000_000), b"c2": (20, 150_000_000)}
 
 
+def test_files_of_one_do_not_change_a_cell_that_several_share(
+    tree: Path, marks: Marks, registered: list[CellRequest]
+) -> None:
+    """Of several in one scope; who is alone in his has followed his own files all the time."""
+    for name, scope in (("a", 1), ("d", 1), ("a/b", 2)):
+        (tree / name / "cpu.weight").write_text("157\n")
+        spec = CellSpec(
+            container=name[-1], bundle_hash=1, name="web", shared=True, scope=scope, weight=20
+        )
+        marks[str(tree / name)] = mark.write(spec)
+    assert restore_cells(str(tree)) == (3, [])
+    found = {request.container: (request.weight, request.scope) for request in registered}
+    assert found == {b"a": (20, 1), b"d": (20, 1), b"b": (157, 2)}
+
+
 def test_own_cpus_are_chosen_among_those_that_the_cgroup_may_use_now(
     tree: Path,
     marks: Marks,
