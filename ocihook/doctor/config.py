@@ -10,7 +10,7 @@ from ocihook.doctor.host import Host, reason
 from ocihook.errors import ConfigError
 from ocihook.hook import configured
 from ocihook.paths import CONFIG_FILE
-from ocihook.policy import Policy
+from ocihook.policy import ANY_CPU, SCOPE_HOST, Policy
 
 TOPIC = Topic("config")
 
@@ -28,10 +28,11 @@ def policy(host: Host) -> Policy:
 
 def check(host: Host) -> Iterator[Finding]:
     """Look at the configuration file, where there is one."""
+    policy = Policy()
     try:
         text = _text(host)
         if text is not None:
-            compiling.policy_of(text, CONFIG_FILE)
+            policy = compiling.policy_of(text, CONFIG_FILE)
     except PermissionError:
         yield TOPIC.skipped("file", f"{CONFIG_FILE}: permission denied", "run this command as root")
     except OSError as error:
@@ -46,6 +47,33 @@ def check(host: Host) -> Iterator[Finding]:
     else:
         said = "not there, so the defaults hold" if text is None else "right"
         yield TOPIC.ok("file", f"{CONFIG_FILE}: {said}")
+        yield from _limits(policy)
+
+
+def _limits(policy: Policy) -> Iterator[Finding]:
+    """Say by which limits one who may start containers can take what others need."""
+    found = []
+    if policy.own_cpus_max and policy.own_cpus == ANY_CPU:
+        lends = ", lent to nobody while they are idle" if policy.lend_off else ""
+        found.append(
+            (
+                f"own_cpus_max = {policy.own_cpus_max}, own_cpus = all: containers together may "
+                f"own all CPUs but one core{lends}",
+                "name the CPUs that may be given out: own_cpus",
+            )
+        )
+    if policy.shared_change and policy.shared_scope == SCOPE_HOST and policy.shared_cells:
+        found.append(
+            (
+                "shared_scope = host, shared_change = true: who gives the name of another's shared "
+                "cell may change it",
+                "narrow shared_scope, or shared_cells to names that nobody else gives",
+            )
+        )
+    for evidence, mend in found:
+        yield TOPIC.warning("limits", f"{CONFIG_FILE}: {evidence}", mend)
+    if not found:
+        yield TOPIC.ok("limits", "none lets one who starts containers take what others need")
 
 
 class _Distrusted(ConfigError):

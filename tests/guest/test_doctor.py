@@ -36,7 +36,9 @@ def test_running_scheduler_needs_no_mending(make: Make) -> None:
     loader.start()
     container = make("crun", command=("/bin/sleep", "1000")).run()
     assert len(cells_of(container.id)) == 1
-    assert worse("kernel", "bpffs", "cgroups", "scheduler", "hooks.d", "program", "config") == []
+    assert worse("kernel", "bpffs", "cgroups", "scheduler", "hooks.d", "program") == []
+    (trusting,) = worse("config")
+    assert (trusting.name, trusting.verdict) == ("limits", "warning")
     assert seen("scheduler")["last ejection"].verdict == "ok"
     assert seen("cells")["table"].verdict == "ok"
 

@@ -8,14 +8,44 @@ from ocihook.paths import CONFIG_FILE as FILE
 
 
 def test_without_a_file_defaults_hold(fake: FakeHost) -> None:
-    (found,) = fake.findings("config")
+    found, limits = fake.findings("config")
     assert (found.verdict, found.evidence) == ("ok", f"{FILE}: not there, so the defaults hold")
+    assert (limits.name, limits.verdict) == ("limits", "ok")
 
 
 def test_right(fake: FakeHost) -> None:
     fake.write(FILE, "[limits]\nweight_max = 200\n").chmod(0o644)
-    (found,) = fake.findings("config")
+    found, limits = fake.findings("config")
     assert (found.verdict, found.evidence) == ("ok", f"{FILE}: right")
+    assert limits.verdict == "ok"
+
+
+ALL_BUT_ONE = "own_cpus = all: containers together may own all CPUs but one core"
+ANOTHERS = "who gives the name of another's shared cell may change it"
+
+
+@pytest.mark.parametrize(
+    ("limits", "evidence"),
+    [
+        ("own_cpus_max = 1", [f"own_cpus_max = 1, {ALL_BUT_ONE}"]),
+        ("own_cpus_max = 2\nlend_off = true",
+         [f"own_cpus_max = 2, {ALL_BUT_ONE}, lent to nobody while they are idle"]),
+        ('own_cpus_max = 2\nlend_off = true\nown_cpus = "2-3"', []),
+        ('shared_scope = "host"\nshared_change = true',
+         [f"shared_scope = host, shared_change = true: {ANOTHERS}"]),
+        ('shared_scope = "host"\nshared_change = true\nshared_cells = []', []),
+        ('shared_scope = "host"', []),
+        ("shared_change = true", []),
+    ],
+)  # fmt: skip
+def test_limits_by_which_one_takes_what_others_need(
+    fake: FakeHost, limits: str, evidence: list[str]
+) -> None:
+    fake.write(FILE, f"[limits]\n{limits}\n").chmod(0o644)
+    found = fake.bad("config")
+    assert [each[:3] for each in found] == [
+        ("warning", "limits", f"{FILE}: {one}") for one in evidence
+    ]
 
 
 @pytest.mark.parametrize(
