@@ -29,10 +29,12 @@ def _parts() -> Iterator[Part]:
         'The next hook that runs reads it anew after a change. `who = "all"`, the patterns of '
         "`[enrol]` and `deadline_s` take effect with `ocihook install`, `[host]` with the next "
         "start of the scheduler. A mistake keeps no container from starting: what the file said "
-        "before holds on, and each hook tells. Have it checked: `ocihook config check`."
+        "before holds on, or else what is right in it, and wishes that the rest may limit are "
+        "refused; each hook tells. Have it checked: `ocihook config check`."
     )
     yield Paragraph(
-        "The file has to be root's, and nobody else may write it; otherwise it is not used."
+        "The file has to be root's, and nobody else may write it; otherwise it is not used, and "
+        "no wish counts that was not allowed before."
     )
     yield Paragraph(
         "In patterns `*` is any characters but a slash, `**` any at all, `?` one that is not a "
