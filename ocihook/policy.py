@@ -309,8 +309,7 @@ class Policy:
         Raises:
             PolicyError: no pattern allows it.
         """
-        keys = ("shared_cells", "shared_scope", "shared_change")
-        self._demand_known(keys, f"{subject}: {name!a}")
+        self._demand_known(("shared_cells", "shared_scope"), f"{subject}: {name!a}")
         if self.shared_cells != ["*"] and not _first_match(self.shared_cells, name):
             allowed = ", ".join(self.shared_cells) or "none"
             raise self._refusal(f"{subject}: {name!a} is not of", "shared_cells", allowed)

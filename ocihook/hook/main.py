@@ -36,11 +36,10 @@ def main(argv: list[str]) -> int:
     """Do what ``argv[1]`` names, and return the exit status. Raises nothing."""
     stage = argv[1] if len(argv) > 1 else ""
     state = None
-    policy = strictest("refuse", paths.CONFIG_FILE)
+    unknown = policy = strictest("start", paths.CONFIG_FILE)
     try:
         try:
             process.prepare()
-            policy = strictest("start", paths.CONFIG_FILE)
             policy = _policy(stage)
             data = process.read_stdin(MAX_STATE_BYTES)
             if stage not in STAGES:
@@ -60,6 +59,8 @@ def main(argv: list[str]) -> int:
         problem = error
     except Exception as error:
         problem = _unexpected(error)
+        # No memory even before the configuration was read, which may be the container's doing.
+        unknown.on_error = "refuse"
     required = state is not None and is_required(state.annotations)
     closed = stage in STAGES and stage != "poststop" and policy.fails_closed(required)
     status = problem.exit_code if closed else 0

@@ -14,6 +14,7 @@ from ocihook.hook import annotations, configured
 from ocihook.policy import LIMITS, Policy, strictest
 
 GOOD = '[limits]\nweight_max = 300\n[hook]\non_error = "refuse"\n'
+SHARED = '[limits]\nshared_cells = ["web"]\nshared_scope = "host"\n'
 WISHES = {"cell": "web", "weight": "7", "cpus": "1", "lend": "false", "borrow": "false"}
 
 Answer = tuple[Policy, ConfigError | None]
@@ -69,9 +70,9 @@ def test_a_wish_is_refused_with_the_key_that_cannot_be_known() -> None:
         ('[limits]\nweight_min = 1\nweight_max = 9\nown_cpus = "x"\n[hook]\non_error = "refuse"\n',
          {"weight"}, "refuse"),
         ('[limit]\nown_cpus_max = 0\n[hook]\non_error = "refuse"\n', set(), "refuse"),
-        ('[limits]\nshared_cells = ["web"]\nborrow_off = true\n[hook]\non_eror = "refuse"\n',
-         {"cell", "borrow"}, "start"),
-        ('[limits]\nweight_min = 9\nweight_max = 3\nshared_cells = ["web"]\n', {"cell"}, "start"),
+        (SHARED + 'borrow_off = true\n[hook]\non_eror = "refuse"\n', {"cell", "borrow"}, "start"),
+        (SHARED + "weight_min = 9\nweight_max = 3\n", {"cell"}, "start"),
+        ('[limits]\nshared_cells = ["web"]\nx = 1\n', set(), "start"),
         ('[limits]\nown_cpus_max = 1\nown_cpus = "all"\n[log]\nlevel = 1\n', {"cpus"}, "start"),
         ("limits = 1\n", set(), "start"),
         ("not TOML", set(), "start"),
