@@ -170,8 +170,9 @@ class Policy:
             raise InputError(f"policy.{name[:64]}: {'missing' if name in usual else 'unknown'}")
         for name, default in usual.items():
             value = stored[name]
+            kind = int if name == "weight_max" and value != AS_CGROUP else type(default)
             inner = value.values() if type(value) is dict else value
-            if type(value) is not type(default) or (
+            if type(value) is not kind or (
                 type(value) in (list, dict) and any(type(each) is not str for each in inner)
             ):
                 raise InputError(f"policy.{name}: of the wrong type")
