@@ -200,13 +200,20 @@ void ocihook_quiescent(u64 *ctx)
 SEC("struct_ops/ocihook_set_cpumask")
 void ocihook_set_cpumask(u64 *ctx)
 {
-	struct task_ctx *tctx = task_ctx((struct task_struct *)ctx[0]);
+	struct task_struct *p = (struct task_struct *)ctx[0];
+	struct task_ctx *tctx = task_ctx(p);
 
+	if (!tctx)
+		return;
 	/* Whether it is narrow is seen anew at its next enqueue. */
-	if (tctx) {
-		tctx->seq = 0;
+	tctx->seq = 0;
+	/*
+	 * The kernel narrows a task that is switched out while it may not
+	 * migrate, as one that executes a program, and widens it again. It
+	 * has not moved. (A real change meanwhile is taken for that, too.)
+	 */
+	if (!p->migration_disabled)
 		tctx->moved = true;
-	}
 }
 
 SEC("struct_ops/ocihook_cgroup_set_weight")

@@ -206,6 +206,7 @@ struct task_struct {
 	int prio;
 	char comm[16];
 	const cpumask_t *cpus_ptr;
+	unsigned short migration_disabled;
 	struct css_set *cgroups;
 	struct task_group *sched_task_group;
 	struct sched_ext_entity scx;
