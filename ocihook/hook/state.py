@@ -14,7 +14,7 @@ from ocihook.hook.json import parse_object
 from ocihook.policy import Policy
 from ocihook.release import bundle_hash
 
-MAX_STATE_BYTES = 1 << 20
+MAX_STATE_BYTES = 2 << 20
 """Largest state read; annotations make it large."""
 
 MAX_ID_BYTES = 255

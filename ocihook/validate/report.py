@@ -12,7 +12,6 @@ from ocihook.hook import bundle
 from ocihook.hook.bundle import MAX_CONFIG_BYTES
 from ocihook.hook.fields import Fields
 from ocihook.hook.json import MAX_DEPTH, is_deep, parse_object
-from ocihook.hook.state import MAX_STATE_BYTES
 from ocihook.validate import (
     cgroups_path,
     cpu,
@@ -64,7 +63,8 @@ def validate(path: Path, kind: str | None = None) -> dict[str, Any]:
 
 def _judge(data: bytes, kind: str | None, directory: str) -> tuple[str | None, list[Finding]]:
     if len(data) > MAX_CONFIG_BYTES:
-        return kind, [error(f"more than {MAX_CONFIG_BYTES} bytes")]
+        # Of a state, too (MAX_STATE_BYTES of ocihook/hook/state.py).
+        return kind, [error(f"more than {MAX_CONFIG_BYTES} bytes, which is all that is read")]
     try:
         document = _parse(data)
     except InputError as problem:
@@ -72,8 +72,6 @@ def _judge(data: bytes, kind: str | None, directory: str) -> tuple[str | None, l
     kind = kind or kind_of(document)
     if kind is None:
         return None, [error(f"no kind of document that is known: {', '.join(KINDS)}")]
-    if kind == "state" and len(data) > MAX_STATE_BYTES:
-        return kind, [error(f"more than {MAX_STATE_BYTES} bytes, which is all that a hook reads")]
     return kind, [*findings(kind, document, directory), *twice.check(data, kind)]
 
 

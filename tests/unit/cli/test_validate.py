@@ -104,11 +104,11 @@ def test_a_file_of_gigabytes_is_not_read(run: Run, tmp_path: Path) -> None:
 
 def test_a_state_that_no_hook_would_read(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "state"
-    state = {"id": "c1", "status": "created", "bundle": "/b", "annotations": {"a": "x" * (1 << 20)}}
+    state = {"id": "c1", "status": "created", "bundle": "/b", "annotations": {"a": "x" * (2 << 20)}}
     file.write_text(json.dumps(state))
     outcome = run("validate", str(file))
     assert outcome.status == os.EX_DATAERR
-    assert "error: (document): more than 1048576 bytes, which is all" in outcome.stdout
+    assert "error: (document): more than 2097152 bytes" in outcome.stdout
 
 
 def test_no_terminal_escapes_come_through(run: Run, tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_package_that_is_gone_and_closed_streams(tmp_path: Path, closed: str) 
     assert (run.returncode, run.stdout) == (0, b"")
 
 
-@pytest.mark.parametrize("size_bytes", [200_000, (4 << 20) + 1, (4 << 20) + 200_000])
+@pytest.mark.parametrize("size_bytes", [200_000, (2 << 20) + 1, (2 << 20) + 200_000])
 @pytest.mark.parametrize("stage", ["createRuntime", "unknown"])
 def test_all_of_standard_input_is_read(
     run_hook: Run, make_state: State, gone_pid: int, stage: str, size_bytes: int
@@ -251,10 +251,10 @@ def test_all_of_standard_input_is_read(
     assert run.status == 0
     (line,) = run.lines
     if stage == "unknown":
-        assert "unknown stage" in line or "more than 4194304" in line
-    elif size_bytes > 4 << 20:
+        assert "unknown stage" in line or "more than 2097152" in line
+    elif size_bytes > 2 << 20:
         assert "standard input: " in line
-        assert " bytes, more than 4194304" in line
+        assert " bytes, more than 2097152" in line
     else:
         assert "no such process" in line
 
