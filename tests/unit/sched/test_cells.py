@@ -288,3 +288,13 @@ def test_everything_is_closed_after_a_failure(
         list_cells(str(tree))
     assert table.open == []
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_cgroup_that_is_too_deep_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def readlink(path: str) -> str:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+
+    opened = os.open("/", os.O_RDONLY)
+    monkeypatch.setattr(cells, "open_cgid", lambda _mount_fd, _cgid: opened)
+    monkeypatch.setattr(cells.os, "readlink", readlink)
+    assert cells.cgroup_of(3, 77) is None
