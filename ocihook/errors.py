@@ -11,7 +11,8 @@
     │   ├── CpulistError                               a cpulist, with the position
     │   └── AnnotationError                            an org.ocihook/ annotation
     ├── CgroupError                 66 EX_NOINPUT      the container's cgroup cannot be had
-    │   └── ProcessGone                                the container's process has ended
+    │   ├── ProcessGone                                the container's process has ended
+    │   └── ProcessHidden                              it lives, and procfs does not show it
     ├── SchedulerUnavailable        69 EX_UNAVAILABLE  no scheduler of ours runs, or none can
     ├── CellTableFull               75 EX_TEMPFAIL     every slot is taken
     ├── OwnCpusTaken                75 EX_TEMPFAIL     CPUs wished as a cell's own are not free
@@ -79,6 +80,10 @@ class CgroupError(OcihookError):
 
 class ProcessGone(CgroupError):
     """Raised when the container's process has ended; normal after a short-lived container."""
+
+
+class ProcessHidden(CgroupError):
+    """Raised when procfs hides the container's process from us (hidepid=)."""
 
 
 class SchedulerUnavailable(OcihookError):

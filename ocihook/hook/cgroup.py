@@ -18,7 +18,7 @@ import posix as os
 
 from ocihook import procfs
 from ocihook.errors import CgroupError, ProcessGone, SystemCallError
-from ocihook.hook.identity import demand_same, pin
+from ocihook.hook.identity import demand_same, pin, unseen
 from ocihook.mountinfo import Mount, MountTable
 from ocihook.paths import CELL_MARK
 
@@ -102,20 +102,21 @@ def find(pid: int, proc: str = "/proc", *, joined: bool = False) -> Cgroup:
 
     Raises:
         ProcessGone: when the process has ended.
+        ProcessHidden: when procfs does not show it.
         CgroupError: when the cgroup cannot be had, or must not become a cell.
         SystemCallError: when the kernel refuses, as it does to rootless users.
     """
     pidfd = pin(pid, proc)
     try:
         own_path = unified_path(procfs.read(f"{proc}/self/cgroup"), "the hook")
-        path, namespace = _where(pid, proc)
+        path, namespace = _where(pidfd, pid, proc)
         demand_same(pidfd, pid, proc)
         mountinfo = procfs.read(f"{proc}/self/mountinfo")
         try:
             directory = _open(path, mountinfo)
         except FileNotFoundError as error:
             # A cgroup may have such a name, too; but then it is there.
-            if _where(pid, proc)[0] == path and not path.endswith(_DELETED):
+            if _where(pidfd, pid, proc)[0] == path and not path.endswith(_DELETED):
                 raise _unseen(path, error) from None
             raise ProcessGone(f"cgroup {path}: removed") from None
         try:
@@ -130,13 +131,13 @@ def find(pid: int, proc: str = "/proc", *, joined: bool = False) -> Cgroup:
         os.close(pidfd)
 
 
-def _where(pid: int, proc: str) -> tuple[str, str]:
+def _where(pidfd: int, pid: int, proc: str) -> tuple[str, str]:
     """Return the path of a task's cgroup, and its cgroup namespace."""
     try:
         path = unified_path(procfs.read(f"{proc}/{pid}/cgroup"), f"pid {pid}")
         return path, os.readlink(f"{proc}/{pid}/ns/cgroup")
     except (FileNotFoundError, ProcessLookupError):
-        raise ProcessGone(f"pid {pid}: ended") from None
+        raise unseen(pidfd, pid, proc) from None
     except PermissionError as error:
         raise SystemCallError(f"pid {pid}: cgroup namespace", error.errno or 0) from None
 

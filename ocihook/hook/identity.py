@@ -24,7 +24,7 @@ that kept the host's /proc.
 import posix as os
 
 from ocihook import procfs
-from ocihook.errors import CgroupError, ProcessGone, SystemCallError
+from ocihook.errors import CgroupError, ProcessGone, ProcessHidden, SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,17 +68,42 @@ def demand_same(pidfd: int, pid: int, proc: str = "/proc") -> None:
 
     Raises:
         ProcessGone: when it has ended, or is not the one that the runtime meant.
+        ProcessHidden: when it lives, and `proc` does not show it.
     """
     try:
         started = _start_ticks(f"{proc}/{pid}/stat")
-        try:
-            pidfd_send_signal(pidfd, 0)
-        except PermissionError:
-            pass  # alive, and somebody else's
     except (FileNotFoundError, ProcessLookupError):
-        raise ProcessGone(f"pid {pid}: ended") from None
+        raise unseen(pidfd, pid, proc) from None
+    if not _lives(pidfd):
+        raise ProcessGone(f"pid {pid}: ended")
     if started > _start_ticks(f"{proc}/self/stat"):
         raise ProcessGone(f"pid {pid}: ended, and the number is a younger process's")
+
+
+def unseen(pidfd: int, pid: int, proc: str = "/proc") -> CgroupError:
+    """Return why something of a process is not in `proc`: it has ended, or is hidden from us.
+
+    With hidepid=2 or 4 procfs has no directory of a process that we may not trace (proc(5)).
+    """
+    try:
+        os.stat(f"{proc}/{pid}")
+    except FileNotFoundError:
+        if _lives(pidfd):
+            return ProcessHidden(
+                f"pid {pid}: lives, and {proc} hides it (hidepid=)",
+                "let the engine have CAP_SYS_PTRACE, or mount procfs without hidepid=",
+            )
+    return ProcessGone(f"pid {pid}: ended")
+
+
+def _lives(pidfd: int) -> bool:
+    try:
+        pidfd_send_signal(pidfd, 0)
+    except PermissionError:
+        pass  # it does, and is somebody else's
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _start_ticks(path: str) -> int:

@@ -16,6 +16,7 @@ from ocihook.errors import (
     OwnCpusTaken,
     PolicyError,
     ProcessGone,
+    ProcessHidden,
     SchedulerUnavailable,
     StateError,
 )
@@ -54,7 +55,8 @@ def create_runtime(state: ContainerState) -> None:
 def poststart(state: ContainerState) -> None:
     """Bring the cell up to date with what the runtime has set since, or give it now.
 
-    A process that is gone is normal here: it ran, and has ended.
+    A process that is gone is normal here: it ran, and has ended. One that is hidden has another
+    user by now, for whom the hook would need CAP_SYS_PTRACE; createRuntime has seen it.
 
     Raises:
         OcihookError: whatever keeps a live container from having its cell.
@@ -65,6 +67,8 @@ def poststart(state: ContainerState) -> None:
         _enrol(state, state.pid)
     except ProcessGone:
         return
+    except ProcessHidden as error:
+        state.notes.append(error)
 
 
 def poststop(state: ContainerState) -> None:

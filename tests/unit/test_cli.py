@@ -37,6 +37,7 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
 EXIT_CODES = {
     "OcihookError": 70, "InputError": 65, "StateError": 65, "BundleError": 65, "BundleMissing": 65,
     "CpulistError": 65, "AnnotationError": 65, "CgroupError": 66, "ProcessGone": 66,
+    "ProcessHidden": 66,
     "SchedulerUnavailable": 69, "CellTableFull": 75, "OwnCpusTaken": 75, "DeadlineExceeded": 75,
     "AbiMismatch": 76, "InstallError": 73, "PolicyError": 77, "ConfigError": 78,
 }  # fmt: skip

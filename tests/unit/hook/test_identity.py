@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cgroup_host import Host
 
-from ocihook.errors import CgroupError, ProcessGone
+from ocihook import procfs
+from ocihook.errors import CgroupError, ProcessGone, ProcessHidden
 from ocihook.hook import cgroup, identity
 
 
@@ -47,6 +48,27 @@ def test_a_pid_whose_process_ends_while_we_read_about_it(
 def test_a_process_without_a_namespace_has_ended(host: Host) -> None:
     (host.proc / str(host.pid) / "ns" / "cgroup").unlink()
     with pytest.raises(ProcessGone, match="ended"):
+        host.find()
+
+
+@pytest.mark.parametrize("when", ["cgroup", "stat"])
+def test_a_process_that_procfs_hides(
+    host: Host, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """With hidepid=2, to a hook without CAP_SYS_PTRACE: it lives, and has no directory there."""
+    directory = host.proc / str(host.pid)
+    read = procfs.read
+
+    def hide_it_then_read(path: str) -> str:
+        if path == f"{directory}/{when}":
+            directory.rename(host.proc / "hidden")
+        return read(path)
+
+    monkeypatch.setattr(procfs, "read", hide_it_then_read)
+    with pytest.raises(ProcessHidden, match=rf"^pid {host.pid}: lives, and {host.proc} hides it"):
+        host.find()
+    host.close()
+    with pytest.raises(ProcessGone, match="no such process"):
         host.find()
 
 

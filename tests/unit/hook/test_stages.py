@@ -22,6 +22,7 @@ from ocihook.errors import (
     OcihookError,
     OwnCpusTaken,
     ProcessGone,
+    ProcessHidden,
     SchedulerUnavailable,
     StateError,
     SystemCallError,
@@ -203,6 +204,23 @@ def test_a_process_that_has_ended(
     monkeypatch.setattr(cgroup, "find", find)
     stages.poststart(make())
     with pytest.raises(ProcessGone, match="pid 5: ended"):
+        stages.create_runtime(make())
+
+
+def test_a_process_that_is_hidden(
+    make: Make, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """createRuntime sees it or fails; later it may be another user's, and its cell is there."""
+    hidden = ProcessHidden("pid 5: lives")
+
+    def find(_pid: int, *, joined: bool) -> Cgroup:
+        raise hidden
+
+    monkeypatch.setattr(cgroup, "find", find)
+    state = make()
+    stages.poststart(state)
+    assert state.notes == [hidden]
+    with pytest.raises(ProcessHidden):
         stages.create_runtime(make())
 
 
