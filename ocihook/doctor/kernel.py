@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from ocihook import procfs, topology
+from ocihook import mountinfo, procfs, topology
 from ocihook._bpf.kernel_btf import NoKernelBtf
 from ocihook.doctor.finding import Finding, Topic
 from ocihook.doctor.host import Host
@@ -19,6 +19,11 @@ TOPIC = Topic("kernel")
 
 OPTION = "CONFIG_SCHED_CLASS_EXT"
 
+_HIDING = frozenset(
+    f"hidepid={how}" for how in ("1", "2", "4", "noaccess", "invisible", "ptraceable")
+)
+"""As the kernel shows it since 5.8, and before (fs/proc/root.c)."""
+
 INITIAL_USER_NAMESPACE = ["0", "0", "4294967295"]
 """What /proc/self/uid_map says outside of every user namespace (user_namespaces(7))."""
 
@@ -26,6 +31,7 @@ INITIAL_USER_NAMESPACE = ["0", "0", "4294967295"]
 def check(host: Host) -> Iterator[Finding]:
     """Look at the kernel, and at who looks."""
     yield _privileges(host)
+    yield from _hidden_processes(host)
     yield _sched_ext(host)
     yield _cpus(host)
     yield _isolation(host)
@@ -48,6 +54,21 @@ def _privileges(host: Host) -> Finding:
             "run this command as root of the host",
         )
     return TOPIC.ok("privileges", "user 0: may look at everything")
+
+
+def _hidden_processes(host: Host) -> Iterator[Finding]:
+    try:
+        proc = mountinfo.read(host.mountinfo).at("/proc")
+    except OSError:
+        return  # who needs the table says so
+    hiding = [each for each in proc.options if each in _HIDING] if proc else []
+    if hiding:
+        yield TOPIC.note(
+            "procfs",
+            f"/proc/self/mountinfo: /proc has {hiding[0]}: from the hooks of an engine without"
+            " CAP_SYS_PTRACE it hides containers of other users",
+            "let the engine have it, or: mount -o remount,hidepid=0 /proc",
+        )
 
 
 def _sched_ext(host: Host) -> Finding:

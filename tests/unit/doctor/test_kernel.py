@@ -5,7 +5,7 @@ import gzip
 import os
 
 import pytest
-from fake_host import FakeHost
+from fake_host import BPFFS, CGROUP2, ROOT, FakeHost
 
 from ocihook import topology
 from ocihook._bpf.kernel_btf import NoKernelBtf
@@ -123,3 +123,18 @@ def test_who_looks(fake: FakeHost) -> None:
     ((verdict, name, evidence, mend),) = fake.bad("kernel")
     assert (verdict, name, mend) == ("note", "privileges", "run this command as root")
     assert evidence.startswith("user 1000: ")
+
+
+@pytest.mark.parametrize("how", ["invisible", "2", "ptraceable"])
+def test_procfs_that_hides_processes(fake: FakeHost, how: str) -> None:
+    proc = "25 23 0:22 / /proc rw,nosuid shared:13 - proc proc rw"
+    fake.mounts(ROOT, CGROUP2, BPFFS, f"{proc},hidepid={how}\n")
+    (found,) = [each for each in fake.findings("kernel") if each.name == "procfs"]
+    assert (found.verdict, found.mend.rpartition(": ")[2]) == (
+        "note",
+        "mount -o remount,hidepid=0 /proc",
+    )
+    assert f"/proc has hidepid={how}: " in found.evidence
+    for harmless in (proc, f"{proc},hidepid=off", f"{proc},gid=5"):
+        fake.mounts(ROOT, CGROUP2, BPFFS, f"{harmless}\n")
+        assert [each for each in fake.findings("kernel") if each.name == "procfs"] == []
