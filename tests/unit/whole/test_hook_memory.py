@@ -70,10 +70,13 @@ def prepare(program: Program, text: str, config: Path, fakes: str = "") -> None:
     program.path.write_bytes(launcher.replace(MAIN, prelude.encode() + MAIN))
 
 
-def with_little(kind: str, size_bytes: int) -> Callable[[], None]:
+def with_little(kind: str, size_bytes: int, hard_bytes: int | None = None) -> Callable[[], None]:
+    """Limit memory; to what it may be raised, with `hard_bytes`."""
+    limits = (size_bytes, size_bytes if hard_bytes is None else hard_bytes)
+
     def before() -> None:
         without_raising()
-        resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (size_bytes, size_bytes))
+        resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), limits)
 
     return before
 
@@ -130,3 +133,20 @@ def test_no_wish_passes_for_want_of_memory(
     assert "9999 is above limits.weight_max = 100 of" in program.run(state).lines[-1]
     allowed = make_state(annotations={"org.ocihook/weight": "99"})
     assert "registered with weight 99" in program.run(allowed).lines
+
+
+@pytest.mark.parametrize("kind", PLENTY_BYTES)
+def test_what_may_be_raised_is(
+    program: Program, make_state: State, config: Path, kind: str
+) -> None:
+    """With as little memory as it cannot do with, it does as ever where the limit is a soft one."""
+    prepare(program, '[limits]\nweight_max = 100\n[hook]\non_error = "refuse"\n', config)
+    state = make_state(annotations=HEAVY)
+    usual = program.run(state)
+    assert usual.status == os.EX_NOPERM
+    size_bytes = PLENTY_BYTES[kind] + (1 << 20)
+    while program.run(state, before=with_little(kind, size_bytes)).status != os.EX_OSERR:
+        size_bytes -= STEP_BYTES
+        assert size_bytes > 0
+    soft = with_little(kind, size_bytes, resource.RLIM_INFINITY)
+    assert program.run(state, before=soft) == usual
