@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ocihook import mark
 from ocihook._bpf.pinned import register
+from ocihook.abi import CELL_SHARED_JOINED
 from ocihook.cell import CellSpec
 from ocihook.cpuset import Cpuset
 from ocihook.errors import OcihookError
@@ -66,10 +67,14 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
     there, first to those who can have the same as before: who has to choose anew shall not take
     theirs. `given_out` is the cpumask of those that may become somebody's own, 0 for all; what was
     granted or named before is granted again nevertheless, since somebody may have gone past it.
+
+    Of marks that share a cell and are not of one mind, since no scheduler ran when they were left,
+    that of the cgroup counts which was there first.
     """
     restored, failures = 0, []
+    found: list[tuple[str, CellSpec, int]] = []
     wishing: list[Wishing] = []
-    marks = (found.mark for found in marked_cgroups(cgroupfs))
+    marks = (each.mark for each in marked_cgroups(cgroupfs))
     together = Counter(filter(None, map(_shared_by, marks)))
     for directory, at, text, fault in marked_cgroups(cgroupfs):
         if fault:
@@ -80,15 +85,24 @@ def restore_cells(cgroupfs: str = CGROUPFS, given_out: int = 0) -> tuple[int, li
             # None of several decides for a cell that they share.
             if not spec.shared or together[spec.name, spec.scope] < 2:
                 update_from_files(spec, at)
-            cgid = os.stat(at).st_ino
-            slot, _ = register(spec.request(cgid))
+            found.append((directory, spec, os.stat(at).st_ino))
+        except FileNotFoundError:
+            continue
+        except OcihookError as error:
+            failures.append(f"{directory}: {error}")
+    # Shared cells in the order of their cgroups' ids, which ascend; the others first, as they came.
+    found.sort(key=lambda one: one[2] if one[1].shared else 0)
+    for directory, spec, cgid in found:
+        try:
+            request = spec.request(cgid, joins=True)
+            slot, _ = register(request)
             restored += 1
         except FileNotFoundError:
             continue
         except OcihookError as error:
             failures.append(f"{directory}: {error}")
             continue
-        if spec.wishes_own():
+        if spec.wishes_own() and request.shared != CELL_SHARED_JOINED:
             wishing.append((directory, spec, cgid, slot))
     wishing.sort(key=lambda one: is_short(one[1]))
     for directory, spec, cgid, slot in wishing:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocihook import mark
-from ocihook.abi import CellRequest
+from ocihook.abi import CELL_SHARED_JOIN, CELL_SHARED_JOINED, CellRequest
 from ocihook.cell import CellSpec
 from ocihook.cpuset import Cpuset
 from ocihook.errors import CellTableFull, OcihookError
@@ -137,6 +137,31 @@ def test_files_of_one_do_not_change_a_cell_that_several_share(
     assert restore_cells(str(tree)) == (3, [])
     found = {request.container: (request.weight, request.scope) for request in registered}
     assert found == {b"a": (20, 1), b"d": (20, 1), b"b": (157, 2)}
+
+
+def test_marks_that_share_a_cell_come_in_the_order_of_their_cgroups(
+    tree: Path, marks: Marks, registered: list[CellRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left while no scheduler ran: the first one makes the cell, and no other changes it."""
+    joined: list[CellRequest] = []
+
+    def register(request: CellRequest) -> tuple[int, int]:
+        assert request.shared == CELL_SHARED_JOIN
+        if joined:
+            request.shared = CELL_SHARED_JOINED
+        joined.append(request)
+        return 5, 1
+
+    monkeypatch.setattr(reconcile, "register", register)
+    granted: list[str] = []
+    monkeypatch.setattr(reconcile, "grant", lambda spec, *_: granted.append(spec.container) or "")
+    names = ("a", "d", "a/b")
+    for name in names:
+        spec = CellSpec(container=name, bundle_hash=1, name="web", shared=True, own_count=1)
+        marks[str(tree / name)] = mark.write(spec)
+    assert restore_cells(str(tree)) == (3, [])
+    assert [request.cgid for request in joined] == sorted((tree / n).stat().st_ino for n in names)
+    assert [name.encode() for name in granted] == [joined[0].container]
 
 
 def test_own_cpus_are_chosen_among_those_that_the_cgroup_may_use_now(
