@@ -3,7 +3,8 @@
 
 He acts as a user of his own in cgroups that are his (tenant.py), while an engine starts containers
 for him with any annotations. Judged by what becomes of the others. ``OCIHOOK_TEST_SEED`` replays
-his choices; the seed is printed. ``OCIHOOK_TENANTS_S`` is how long he goes on, a minute without.
+his choices; the seed is printed. ``OCIHOOK_TENANTS_S`` is how long he goes on, 30 s without: a
+minute for both tests.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from ocihook.paths import CELL_MARK, CONFIG_FILE, HOOK_PROGRAM
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("scheduler", "strict")]
 
 SEED = int(os.environ.get("OCIHOOK_TEST_SEED") or random.randrange(1 << 32))
-ATTACK_S = float(os.environ.get("OCIHOOK_TENANTS_S") or "60")
+ATTACK_S = float(os.environ.get("OCIHOOK_TENANTS_S") or "30")
 TOLERANCE = 0.05
 LIMIT_TOLERANCE = 0.10
 """Below a limit: a host that is busy itself takes whole periods from an emulated guest."""
