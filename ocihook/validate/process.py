@@ -13,9 +13,6 @@ from ocihook.validate.finding import Finding, error, items, member, warning
 
 _PROCESS = ("process",)
 
-APPARMOR = "/sys/module/apparmor/parameters/enabled"
-"""It says Y or N."""
-
 SELINUX = "/sys/fs/selinux/enforce"
 """There while SELinux is enabled and selinuxfs is mounted."""
 
@@ -57,11 +54,6 @@ def check(document: Any, directory: str) -> Iterator[Finding]:
 
 
 def _labels(document: Any) -> Iterator[Finding]:
-    if member(document, str, "process", "apparmorProfile") and not _has_apparmor():
-        yield error(
-            "AppArmor is not enabled here: runc and crun do not start it",
-            *(*_PROCESS, "apparmorProfile"),
-        )
     if os.path.exists(SELINUX):
         return
     if member(document, str, "process", "selinuxLabel"):
@@ -70,16 +62,6 @@ def _labels(document: Any) -> Iterator[Finding]:
         )
     if member(document, str, "linux", "mountLabel"):
         yield error("SELinux is not enabled here: runc does not start it", "linux", "mountLabel")
-
-
-def _has_apparmor() -> bool:
-    try:
-        with open(APPARMOR, encoding="ascii") as file:
-            return file.read(1) == "Y"
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True  # nobody can say
 
 
 def _missing(document: Any) -> Iterator[Finding]:

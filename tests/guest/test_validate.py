@@ -26,7 +26,6 @@ def resources(**members: object) -> Callable[[Document], object]:
 
 BOTH = frozenset(("runc", "crun"))
 CRUN, RUNC = frozenset(("crun",)), frozenset(("runc",))
-FIFO = {"scheduler": {"policy": "SCHED_FIFO"}}
 DISK = {"major": 99, "minor": 99, "rate": 1_000_000}
 REFUSED: dict[str, tuple[frozenset[str], Callable[[Document], object]]] = {
     "root": (BOTH, lambda document: document.pop("root")),
@@ -37,7 +36,6 @@ REFUSED: dict[str, tuple[frozenset[str], Callable[[Document], object]]] = {
     "nice": (BOTH, resources(unified={"cpu.weight.nice": "30"})),
     "no file": (BOTH, resources(unified={"cpu.rt.max": "1"})),
     "env": (RUNC, lambda document: document["process"]["env"].append("PATH")),
-    "priority": (BOTH, lambda document: document["process"].update(FIFO)),
     "swap alone": (BOTH, resources(memory={"swap": 1 << 30})),
     "little swap": (BOTH, resources(memory={"limit": 1 << 30, "swap": 1 << 20})),
     "no memory": (CRUN, resources(memory={"limit": 0})),
@@ -56,7 +54,6 @@ REFUSED: dict[str, tuple[frozenset[str], Callable[[Document], object]]] = {
     "rdma": (RUNC, resources(rdma={"mlx5_1": {"hcaHandles": 3}})),
     "device": (RUNC, resources(devices=[{"allow": True, "type": "z", "access": "r"}])),
     "resctrl": (CRUN, lambda document: document["linux"].update(intelRdt={})),
-    "apparmor": (BOTH, lambda document: document["process"].update(apparmorProfile="x")),
     "selinux": (BOTH, lambda document: document["process"].update(selinuxLabel="x")),
     "mount label": (RUNC, lambda document: document["linux"].update(mountLabel="x")),
     "uclamp": (BOTH, resources(unified={"cpu.uclamp.min": "200"})),
