@@ -31,7 +31,11 @@ ROOT = Path(__file__).parents[3]
             ["--changed", "no-such-commit"],
             "test --changed no-such-commit: no such commit in this clone",
         ),
-        (["--changed", "dev"], "test --changed dev: no such commit in this clone"),
+        (
+            # A file, and not a branch that somebody has.
+            ["--changed", "pyproject.toml"],
+            "test --changed pyproject.toml: no such commit in this clone",
+        ),
     ],
 )
 def test_misuse_is_told_at_once(arguments: list[str], message: str) -> None:
