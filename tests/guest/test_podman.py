@@ -126,16 +126,19 @@ def test_the_engines_own_judgement_of_hook_files(
 
 
 SETTINGS = {
-    '[engine]\nhooks_dir = ["/a"]\nHooks_Dir = ["/b"]\n': ["/b"],
-    '[engine]\nHooks_Dir = ["/b"]\nHOOKS_DIR = ["/c", {append = true}]\n': ["/b", "/c"],
-    '[engine]\nhooks_dir = ["/a"]\n[Engine]\nhooks_dir = ["/b,c", "/d"]\n': ["/b,c", "/d"],
+    '[engine]\nhooks_dir = ["/a"]\n': ["/a"],
+    '[engine]\nHooks_Dir = ["/b", {append = false}]\n': ["/b"],
+    '[Engine]\nhooks_dir = ["/b,c", "/d"]\n': ["/b,c", "/d"],
     "[engine]\nhooks_dir = []\n": [],
     "[engine]\nnum_locks = -1\n": None,
     '[containers]\nannotations = "x"\n': None,
     "engine = 1\n": None,
     "[engine]\nhooks_dir = [5]\n": None,
 }
-"""hooks_dir by containers.conf; None where podman refuses it."""
+"""hooks_dir by containers.conf; None where podman refuses it.
+
+No name is there in two cases: of those podman takes one, and another one the next time.
+"""
 
 TWICE = '[engine]\nhooks_dir = ["/a"]\nhooks_dir = ["/b"]\n'
 """No TOML. podman 5.4.2 takes it, for the later one, and 5.8.6 does not."""
