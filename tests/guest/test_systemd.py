@@ -176,7 +176,7 @@ def test_podman_in_a_unit_of_its_own(rootfs: Path) -> None:
 
 def test_hook_speaks_to_the_journal(make: Make) -> None:
     container = make("crun", command=SLEEP, annotations={"org.ocihook/weight": "heavy"}).run()
-    assert cells_of(container.id) == []
+    assert [cell["weight"] for cell in cells_of(container.id)] == [100], "a plain cell"
 
     def said() -> str:
         done = subprocess.run(
