@@ -62,11 +62,15 @@ def steps(page: str) -> Iterator[Step]:
 def missing(shown: tuple[str, ...], output: str) -> list[str]:
     """Return the lines whose words do not stand in one line of the output, in their order."""
     lines = output.splitlines()
-    patterns = {line: r"\b.*\b".join(map(re.escape, line.split())) for line in shown}
+    # Not \b: a word may begin or end with a sign, as a path does.
+    patterns = {
+        line: ".*".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in line.split())
+        for line in shown
+    }
     return [
         line
         for line, pattern in patterns.items()
-        if not any(re.search(rf"\b{pattern}\b", each) for each in lines)
+        if not any(re.search(pattern, each) for each in lines)
     ]
 
 
