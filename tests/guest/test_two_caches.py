@@ -105,8 +105,7 @@ def test_a_whole_core_before_half_of_one(cells: Workloads) -> None:
         went = [cpu_after_a_nap() for _ in range(ROUNDS)]
     finally:
         os.sched_setaffinity(0, everywhere)
-    assert 0 not in went
-    assert went.count(1) < ROUNDS / 3, went
+    assert max(went.count(0), went.count(1)) < ROUNDS / 3, went
 
 
 def cpu_after_a_nap() -> int:
